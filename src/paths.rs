@@ -196,10 +196,14 @@ impl Paths {
         self.data.hold()
     }
 
-    /// The directories of quarantined databases, oldest first.
-    pub fn quarantined_databases(&self) -> Vec<Place> {
-        let is_quarantine = |dir: &Place| dir.file_name().to_string_lossy().starts_with("corrupt-");
-        let mut dirs: Vec<Place> = self.data_dir().entries().filter(is_quarantine).collect();
+    /// The directories of databases that were set aside: damaged ones (`corrupt-<time>`), and those that
+    /// a backup has replaced (`replaced-<time>`).
+    pub fn databases_set_aside(&self) -> Vec<Place> {
+        let is_set_aside = |dir: &Place| {
+            let name = dir.file_name().to_string_lossy();
+            name.starts_with("corrupt-") || name.starts_with("replaced-")
+        };
+        let mut dirs: Vec<Place> = self.data_dir().entries().filter(is_set_aside).collect();
         dirs.sort_by(|a, b| a.path().cmp(b.path()));
         dirs
     }

@@ -120,11 +120,12 @@ fn is_control(word: &str) -> bool {
 fn line(part: &SimpleCommand) -> String {
     let mut line = String::new();
     let mut after_message = false;
+    let has_messages = matches!(part.program(), "git" | "hg" | "jj" | "gh" | "glab" | "tea");
     let typed = part.typed.iter().skip_while(|word| is_control(word));
     for word in typed {
         let is_long = word.chars().count() > MAX_WORD || word.contains('\n');
         let text = if is_long || after_message { "…".to_owned() } else { quote(word) };
-        after_message = matches!(word.as_str(), "-m" | "-am" | "--message" | "--body" | "--title");
+        after_message = has_messages && is_message_option(word);
         if line.chars().count() + text.chars().count() + 3 > MAX_LINE {
             line.push_str(" …");
             break;
@@ -138,6 +139,11 @@ fn line(part: &SimpleCommand) -> String {
         line.push_str(" <<…");
     }
     line
+}
+
+/// A text for people follows: it differs each time.
+fn is_message_option(word: &str) -> bool {
+    matches!(word, "-m" | "-am" | "--message" | "--body" | "--title")
 }
 
 /// The word in quotes if the shell needs them.

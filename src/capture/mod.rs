@@ -47,7 +47,7 @@ pub use payload::Payload;
 use payload::{members, text_of};
 pub use private_turns::PrivateTurns;
 pub use private_words::PrivateWords;
-pub use redact::{Finding, Rule as SecretRule, find as find_secrets, redact as redact_secrets};
+pub use redact::{Finding, find as find_secrets, redact as redact_secrets};
 use texts::Texts;
 use withhold::Withheld;
 

@@ -141,7 +141,7 @@ pub const KEYS: &[Key] = &[
     user_only("agent.budget.session_cost", "1", Money, "dollars per session; 0: unlimited"),
     user_only("agent.budget.day_cost", "3", Money, "dollars per day; 0: unlimited"),
     user_only("agent.prices", prices::DEFAULT, Unit::Prices, "model=in/out[/cache-read[/cache-write]] in dollars per million tokens; extends the built-in list"),
-    key("worker.linger", "30s", Time, "how long a worker stays after the last summary of an ended session"),
+    key("worker.linger", "30s", Time, "how long a worker waits for more events after the summary of a turn"),
     key("worker.idle_timeout", "2h", Time, "time without events after which a worker ends the session and exits").least("100ms"),
     key("worker.max_age", "24h", Time, "maximum lifetime of a worker").least("100ms"),
     key("worker.hang_timeout", "30s", Time, "time without a reply after which a worker counts as hung").least("100ms"),

@@ -47,6 +47,14 @@ pub struct MarkArgs {
     undo: bool,
 }
 
+/// How far a change of a summary reaches.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Reach {
+    Memory,
+    /// The observations of its turn change, too.
+    Turn,
+}
+
 /// What a command says about a mark.
 pub struct MarkWords {
     /// The name of the command.
@@ -56,6 +64,7 @@ pub struct MarkWords {
     pub removed: fn(&str) -> String,
     pub is_set: &'static str,
     pub is_not_set: &'static str,
+    pub reach: Reach,
 }
 
 /// Sets a mark of memories, or removes it with `--undo`.
@@ -69,7 +78,7 @@ pub fn set_or_undo(
     let unchanged = if sets { words.is_set } else { words.is_not_set };
     mark(
         settings,
-        &args.ids,
+        (&args.ids, words.reach),
         |marks| change(marks, sets),
         unchanged,
         |memory| match sets {
@@ -86,12 +95,12 @@ pub fn set_or_undo(
 /// undone, or that nothing changed.
 pub fn mark(
     settings: &Settings,
-    names: &[String],
+    memories: (&[String], Reach),
     change: impl Fn(&mut Marks),
     unchanged: &str,
     say: impl Fn(&Memory) -> Result<()>,
 ) -> Result<()> {
-    for (memory, changed) in set_marks(settings, names, change)? {
+    for (memory, changed) in set_marks(settings, memories, change)? {
         match changed {
             true => say(&memory)?,
             false => super::say(&format!("{} {unchanged}", titled(&memory)))?,
@@ -103,12 +112,20 @@ pub fn mark(
 /// Changes the marks of memories in one transaction. Returns each with whether it has changed.
 pub fn set_marks(
     settings: &Settings,
-    names: &[String],
+    (names, reach): (&[String], Reach),
     change: impl Fn(&mut Marks),
 ) -> Result<Vec<(Memory, bool)>> {
     let mut store = open::to_change(settings)?;
-    let find = |name: &String| lookup::memory(store.connection(), name);
-    let memories = names.iter().map(find).collect::<Result<Vec<Memory>>>()?;
+    let mut memories = Vec::new();
+    for name in names {
+        let memory = lookup::memory(store.connection(), name)?;
+        let rest = match reach {
+            Reach::Memory => Vec::new(),
+            Reach::Turn => lookup::observations_of(store.connection(), memory.id)?,
+        };
+        memories.push(memory);
+        memories.extend(rest);
+    }
     let now = clock::now_ms();
     let changed = store.write(|tx| {
         let mut changed = Vec::new();

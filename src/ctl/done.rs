@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::context::{self, OpenStep, Steps};
 use crate::failure::{Failure, Result, failed, usage};
-use crate::store::{closed_steps, summaries};
+use crate::store::{closed_steps, projects, summaries};
 use crate::text::{Needle, sanitize, stem, words};
 
 const HELP: &str = "\
@@ -24,10 +24,10 @@ Examples
   memctl done --undo changelog  Open this step again
 
 Keys of --json, without STEP
-  id            Summary that tells the step
+  id            Summary that names the step
   text          The step
   sessions_ago  Number of later sessions
-  at_epoch      When it was told, in milliseconds
+  at_epoch      When it was recorded, in milliseconds
 ";
 
 /// List the open steps of this project, and close those that are done
@@ -36,36 +36,46 @@ Keys of --json, without STEP
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Words of an open step, or the id of the summary that tells it
+    /// Words of an open step, or the id of the summary that names it
     #[arg(value_name = "STEP")]
     step: Vec<String>,
     /// Open a closed step again; without a step, the one that was closed last
     #[arg(long)]
     undo: bool,
+    /// The project, given as a directory or a name [default: the current directory]
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
     /// Print a JSON array of the open steps
     #[arg(long, conflicts_with_all = ["step", "undo"])]
     json: bool,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    let project = args.project.as_deref();
     match (args.step.join(" "), args.undo) {
-        (step, false) if step.is_empty() => list(settings, args.json),
-        (step, false) => close(settings, &step),
-        (step, true) => reopen(settings, &step),
+        (step, false) if step.is_empty() => list(settings, project, args.json),
+        (step, false) => close(settings, project, &step),
+        (step, true) => reopen(settings, project, &step),
     }
 }
 
-/// The steps of the project in the current directory, and its name.
-fn steps(conn: &Connection) -> Result<(Steps, String)> {
-    let project = lookup::project_here(conn)?;
+/// The steps of the project with this name or directory, or of the current directory, and its name.
+fn steps(conn: &Connection, project: Option<&str>) -> Result<(Steps, String)> {
+    let project = match project {
+        Some(name) => {
+            let id = lookup::project(conn, name)?;
+            projects::get(conn, id)?
+        }
+        None => lookup::project_here(conn)?,
+    };
     let steps = context::steps(conn, &project)?;
     Ok((steps, project.name))
 }
 
-fn list(settings: &Settings, as_json: bool) -> Result<()> {
+fn list(settings: &Settings, project: Option<&str>, as_json: bool) -> Result<()> {
     let reader = open::reader(settings)?;
     let (steps, project) = match &reader {
-        Some(reader) => steps(reader.connection())?,
+        Some(reader) => steps(reader.connection(), project)?,
         None => (Steps::default(), lookup::this_project()?.name),
     };
     if as_json {
@@ -89,9 +99,9 @@ fn row(step: &OpenStep) -> String {
     wrapped(&paint(&id, ID), id.len(), &sanitize(&step.line()), terminal::width())
 }
 
-fn close(settings: &Settings, named: &str) -> Result<()> {
+fn close(settings: &Settings, project: Option<&str>, named: &str) -> Result<()> {
     let mut store = open::to_change(settings)?;
-    let (Steps { open, closed, .. }, project) = steps(store.connection())?;
+    let (Steps { open, closed, .. }, project) = steps(store.connection(), project)?;
     let step = match find(&open, named) {
         Found::One(step) => step,
         Found::Several(several) => return Err(ambiguous(named, &several)),
@@ -110,9 +120,9 @@ fn close(settings: &Settings, named: &str) -> Result<()> {
     say_undoable(&format!("closed {text} (s{id})"), "done --undo")
 }
 
-fn reopen(settings: &Settings, named: &str) -> Result<()> {
+fn reopen(settings: &Settings, project: Option<&str>, named: &str) -> Result<()> {
     let mut store = open::to_change(settings)?;
-    let (Steps { closed, project_id, .. }, project) = steps(store.connection())?;
+    let (Steps { closed, project_id, .. }, project) = steps(store.connection(), project)?;
     let nothing = || failed(format!("no step of project {project} is closed"));
     let project_id = project_id.ok_or_else(nothing)?;
     let texts: Vec<&str> = closed.iter().map(|step| step.text.as_str()).collect();
@@ -135,7 +145,7 @@ fn reopen(settings: &Settings, named: &str) -> Result<()> {
 
 fn none(named: &str, what: &str) -> Failure {
     failed(match summaries::parse_id(named) {
-        Some(_) => format!("{what} is told by {named}"),
+        Some(_) => format!("{what} is named by {named}"),
         None => format!("{what} matches '{named}'"),
     })
 }
@@ -156,7 +166,7 @@ fn check_id(conn: &Connection, named: &str) -> Result<()> {
 fn ambiguous(named: &str, several: &[&OpenStep]) -> Failure {
     several.iter().for_each(|step| super::eprint_line(row(step).trim_end()));
     let n = format::count(several.len() as u64, "step");
-    let verb = if summaries::parse_id(named).is_some() { "are told by" } else { "match" };
+    let verb = if summaries::parse_id(named).is_some() { "are named by" } else { "match" };
     usage(format!("{n} {verb} '{named}'")).hint("use more words of the one that is meant")
 }
 

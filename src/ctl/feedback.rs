@@ -1,6 +1,6 @@
 //! `memctl feedback`: says whether a memory is worth telling.
 
-use super::change::{mark, say_undoable, titled};
+use super::change::{Reach, mark, say_undoable, titled};
 use super::say;
 use crate::config::Settings;
 use crate::failure::Result;
@@ -9,7 +9,7 @@ use crate::store::marks::Feedback;
 const HELP: &str = "\
 Examples
   memctl feedback wrong o412    It is not true: no session receives it, nor a later memory that says so
-  memctl feedback stale o412    It was true: the context tells it last
+  memctl feedback stale o412    It was true: it comes last in the context
   memctl feedback helpful o412  Prefer it to similar ones
   memctl feedback --undo o412   Take it back
 ";
@@ -49,7 +49,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     });
     let effect = match feedback {
         Some(Feedback::Helpful) => "helpful: it comes before similar ones",
-        Some(Feedback::Stale) => "stale: the context tells it last",
+        Some(Feedback::Stale) => "stale: it comes last in the context",
         Some(Feedback::Wrong) => "wrong: no session receives it, nor what states the same",
         None => "",
     };
@@ -58,7 +58,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         if feedback.is_some() { "has this feedback already" } else { "has no feedback" };
     mark(
         settings,
-        ids,
+        (ids, Reach::Memory),
         |marks| marks.feedback = feedback,
         unchanged,
         |memory| match feedback {

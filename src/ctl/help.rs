@@ -81,6 +81,39 @@ pub const BUILD: &str = concat!(
     env!("MEMCTL_TARGET"),
 );
 
+/// The groups of the list of commands. Each begins with this command, in the order of the declaration.
+const GROUPS: [(&str, &str); 6] = [
+    ("search", "Find and read"),
+    ("remember", "Change what is remembered"),
+    ("pause", "Sessions and projects"),
+    ("status", "Look after it"),
+    ("import", "Import, export, backup"),
+    ("mcp", "Other programs"),
+];
+
+/// Lists the commands in groups.
+pub fn grouped(command: Command, width: Option<usize>) -> Command {
+    let width = width.or(Some(READABLE));
+    let names = command.get_subcommands().map(|verb| verb.get_name().len());
+    let indent = names.max().unwrap_or_default() + 4;
+    let mut list = String::new();
+    for verb in command.get_subcommands() {
+        let name = verb.get_name();
+        if let Some((_, group)) = GROUPS.iter().find(|(first, _)| *first == name) {
+            let gap = if list.is_empty() { "" } else { "\n" };
+            list.push_str(&format!("{gap}{}\n", paint(&format!("{group}:"), HEAD.underline())));
+        }
+        let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+        let painted = paint(name, HEAD);
+        let first = format!("  {painted}{}", " ".repeat(indent - 2 - name.len()));
+        list.push_str(&wrapped(&first, indent, &about, width));
+    }
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{}\n{{options}}{{after-help}}",
+        paint("Options:", HEAD.underline())
+    ))
+}
+
 /// Lays out the long help of a command and its subcommands for a terminal of this width.
 pub fn fitted(command: Command, width: Option<usize>) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();

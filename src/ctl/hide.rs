@@ -1,14 +1,14 @@
 //! `memctl hide`: keeps a memory out of the context.
 
-use super::change::{MarkArgs, MarkWords, set_or_undo};
+use super::change::{MarkArgs, MarkWords, Reach, set_or_undo};
 use crate::config::Settings;
 use crate::failure::Result;
 
 const HELP: &str = "\
 Examples
   memctl hide o412         Keep an observation out of the context
-  memctl hide s37 s38      Keep two turns out of it
-  memctl hide --undo o412  Let the context tell it again
+  memctl hide s37 s38      Keep two turns out of it, with their observations
+  memctl hide --undo o412  Include it in the context again
 ";
 
 /// Keep memories out of the context
@@ -28,6 +28,7 @@ const WORDS: MarkWords = MarkWords {
     removed: |memory| format!("{memory} is not hidden any more"),
     is_set: "is hidden already",
     is_not_set: "is not hidden",
+    reach: Reach::Turn,
 };
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {

@@ -102,7 +102,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         ("Asked", &outline.asked),
         ("Done", &outline.done),
         ("Files", &files),
-        ("Left", &outline.left),
+        ("Open", &outline.left),
     ] {
         out.push_str(&section(name, items, width));
     }

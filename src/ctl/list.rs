@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// Number of sessions
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     /// Print a JSON array
     #[arg(long)]
@@ -64,7 +64,7 @@ const COLUMNS: [Column; 8] = [
     column("DATE"),
     column("SESSION").cut(8),
     column("CLIENT").dispensable(4),
-    column("PROJECT").cut(6).dispensable(3),
+    column("PROJECT").cut(6),
     column("TITLE").cut(12),
     column("OUTCOME"),
     column("PROMPTS").right().dispensable(2),

@@ -11,7 +11,7 @@ use crate::deliver::unfinished;
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
-use crate::store::words::RowId;
+use crate::store::words::{RowId, RowKind};
 use crate::store::{claims, observations, projects, summaries};
 
 /// How many candidates an error lists.
@@ -32,7 +32,7 @@ pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
         PrefixMatch::One(session) => Ok(*session),
         PrefixMatch::Many(many) => Err(ambiguous(prefix, &identities(&many))),
         PrefixMatch::None => Err(failed(format!("no session starts with '{prefix}'"))
-            .hint("`memctl status` lists the latest sessions of this project")),
+            .hint("`memctl list` prints the sessions of this project, `memctl list -a` all")),
     }
 }
 
@@ -63,6 +63,23 @@ pub fn memory(conn: &Connection, name: &str) -> Result<Memory> {
     }
     Err(failed(format!("no memory matches '{name}'"))
         .hint("`memctl context` and `memctl show SESSION` print ids"))
+}
+
+/// The current observations of a summary's turn. An observation has none.
+pub fn observations_of(conn: &Connection, memory: RowId) -> Result<Vec<Memory>> {
+    let summary = match memory.kind {
+        RowKind::Summary => summaries::by_id(conn, memory.id)?,
+        _ => None,
+    };
+    let turn = summary.and_then(|row| Some((row.session_id?, row.prompt_number)));
+    let Some((session, prompt_number)) = turn else { return Ok(Vec::new()) };
+    let rows = observations::of_session(conn, session, i64::MAX as usize)?;
+    let of_turn = rows.into_iter().filter(|row| {
+        row.observation.prompt_number == prompt_number && row.superseded_by.is_none()
+    });
+    Ok(of_turn
+        .map(|row| Memory { id: RowId::observation(row.id), title: row.observation.title })
+        .collect())
 }
 
 /// The project of the current directory, as it claims to be.
@@ -105,7 +122,7 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
     let project = this_project()?;
     let none = || {
         failed(format!("project {} has no active session", project.name))
-            .hint("name a session; `memctl status` lists the latest ones")
+            .hint("name a session; `memctl list` prints them")
     };
     let examined = claims::examine(conn, &project)?;
     let id = projects::find(conn, &examined.project)?.ok_or_else(none)?;

@@ -88,49 +88,49 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Ps(ps::Args),
-    Kill(kill::Args),
-    Status(status::Args),
-    Doctor(doctor::Args),
-    Stats(stats::Args),
     Search(search::Args),
-    Show(show::Args),
     Why(why::Args),
     Fix(fix::Args),
     How(how::Args),
+    Show(show::Args),
     List(list::Args),
     Last(last::Args),
     Timeline(timeline::Args),
+    Context(context::Args),
+    Injected(injected::Args),
+    Remember(remember::Args),
     Done(done::Args),
     Edit(edit::Args),
     Pin(pin::Args),
-    Promote(promote::Args),
     Hide(hide::Args),
     Feedback(feedback::Args),
-    Queue(queue::Args),
-    Finish(finish::Args),
+    Promote(promote::Args),
+    Supersede(supersede::Args),
+    Forget(forget::Args),
     Pause(pause::PauseArgs),
     Unpause(pause::UnpauseArgs),
-    Cleanup(cleanup::Args),
-    Forget(forget::Args),
-    Supersede(supersede::Args),
+    Finish(finish::Args),
     Project(project::Args),
-    Context(context::Args),
-    Injected(injected::Args),
-    Config(config::Args),
+    Status(status::Args),
+    Doctor(doctor::Args),
+    Stats(stats::Args),
+    Ps(ps::Args),
+    Kill(kill::Args),
+    Queue(queue::Args),
     Logs(logs::Args),
+    Config(config::Args),
+    Cleanup(cleanup::Args),
     Import(import::Args),
+    Replay(replay::Args),
     Export(export::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
-    Replay(replay::Args),
-    Redact(redact::Args),
-    Remember(remember::Args),
-    Resume(resume::Args),
     Mcp(mcp::Args),
-    Help(help::Args),
+    Redact(redact::Args),
+    Resume(resume::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Help(help::Args),
 }
 
 /// The roles that other modules have and that the command line starts.
@@ -146,7 +146,8 @@ pub fn run(args: &[OsString], roles: Roles) -> u8 {
     if let Some(completed) = candidates::answer(args) {
         return exit(completed);
     }
-    let command = help::fitted(Cli::command(), terminal::width());
+    let width = terminal::width();
+    let command = help::grouped(help::fitted(Cli::command(), width), width);
     let args = std::iter::once(OsStr::new("memctl")).chain(args.iter().map(OsString::as_os_str));
     let parsed =
         command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));

@@ -16,7 +16,7 @@ Examples
   memctl promote --undo o412  Only the sessions of its project receive it again
 ";
 
-/// Tell memories in all projects
+/// Include memories in the context of all projects
 ///
 /// Only you can do this: no model, hook or import does. `memctl remember --global` stores a new note for
 /// all projects.
@@ -26,7 +26,7 @@ pub struct Args {
     /// Ids of observations (o412), also of other projects
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
-    /// Tell them only in their projects again
+    /// Include them only in their own projects again
     #[arg(long)]
     undo: bool,
 }

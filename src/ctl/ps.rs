@@ -26,7 +26,7 @@ Examples
   memctl ps --json | jq -r '.[].socket'    Print the socket of each worker
 
 States
-  serving    The session is active
+  serving    The worker takes events; after a turn it waits for more, for worker.linger
   ending     The session has ended and its queue is processed
   hung       The worker holds the session lock but does not answer; end it with `memctl kill`
   stale      The worker has died and its files remain; the session's next event removes them

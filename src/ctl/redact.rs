@@ -15,6 +15,7 @@ Examples
   memctl redact notes.txt           Print the file with secrets replaced
   memctl redact --check notes.txt   List the secrets without printing them
   git diff | memctl redact --check  Check what a command prints
+  ! memctl redact --check *.log     Fail if there is a secret, for scripts
 
 Exit codes of --check
   0  At least one secret was found
@@ -51,7 +52,7 @@ struct Row<'a> {
     column: usize,
     length: usize,
     kind: &'a str,
-    rule: capture::SecretRule,
+    rule: &'a str,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -72,7 +73,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
                     column,
                     length: finding.range.len(),
                     kind: &finding.kind,
-                    rule: finding.rule,
+                    rule: finding.rule.as_str(),
                 })
             })),
         }
@@ -103,7 +104,9 @@ fn read(file: &str) -> Result<String> {
 fn report(file: &str, text: &str, found: &[Finding]) -> String {
     let name = if file == "-" { "stdin" } else { file };
     located(text, found)
-        .map(|(line, column, finding)| format!("{name}:{line}:{column}: {}\n", finding.kind))
+        .map(|(line, column, finding)| {
+            format!("{name}:{line}:{column}: {} ({})\n", finding.kind, finding.rule.as_str())
+        })
         .collect()
 }
 

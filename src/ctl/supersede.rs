@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::failure::{Failure, Result, failed, usage};
 use crate::store::links::{self, Kind};
 use crate::store::observations::{self, ObservationRow};
-use crate::store::projects;
+use crate::store::{projects, summaries};
 
 const HELP: &str = "\
 Examples
@@ -20,7 +20,7 @@ Examples
 Keys of --json
   id                 The memory that is out, or in again
   superseded_by      The memory that replaces it, or did
-  kind               replaces, copies (says the same) or rewrites (tells the same turn again)
+  kind               replaces, copies (says the same) or rewrites (describes the same turn again)
   undone             Whether this was undone
 ";
 
@@ -31,7 +31,7 @@ Keys of --json
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// The memory that does not hold any more, and the one that replaces it
+    /// The memory that no longer holds, and the one that replaces it
     #[arg(value_name = "ID", required = true, num_args = 1..=2)]
     ids: Vec<String>,
     /// Put a memory back that another one has replaced; it is not replaced by the same one again
@@ -96,7 +96,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 /// # Errors
-/// If the new memory is not told wherever the old one was.
+/// If the new memory is not included wherever the old one was.
 fn check_projects(conn: &Connection, old: &ObservationRow, new: &ObservationRow) -> Result<()> {
     let is_global = |row: &ObservationRow| row.scope == "user";
     if is_global(new) || !is_global(old) && new.project_id == old.project_id {
@@ -117,6 +117,10 @@ fn check_projects(conn: &Connection, old: &ObservationRow, new: &ObservationRow)
 }
 
 fn find(conn: &Connection, name: &str) -> Result<ObservationRow> {
+    if let Some(row) = summaries::by_name(conn, name)? {
+        return Err(usage(format!("s{} is a summary; only observations can be replaced", row.id))
+            .hint(format!("`memctl hide s{}` keeps its turn out of the context", row.id)));
+    }
     let unknown = || -> Failure {
         failed(format!("no memory has the id '{name}'"))
             .hint("ids look like o412; `memctl context` prints those of this project")

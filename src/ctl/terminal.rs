@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use nix::sys::termios::{self, LocalFlags, SetArg, SpecialCharacterIndices};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Maximum line length of wrapped text. Longer lines are hard to read.
 pub const READABLE: usize = 100;
@@ -66,7 +66,8 @@ pub fn columns(text: &str) -> usize {
 }
 
 /// Wraps `text` at word boundaries. `first` starts the first line, `indent` blanks start the others.
-/// Line breaks in `text` are kept, long words are not split, and in a pipe nothing is wrapped.
+/// Line breaks in `text` are kept, and in a pipe nothing is wrapped. Long words are not split, except
+/// between wide characters: Chinese and Japanese have no blanks.
 ///
 /// `first` may contain color codes. It must be `indent` columns wide.
 pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> String {
@@ -84,7 +85,11 @@ pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> 
         out.push_str(&start);
         out.push_str(&" ".repeat(inner));
         for (n, word) in paragraph[inner..].split(' ').enumerate() {
-            if n > 0 && used + 1 + word.width() > columns {
+            // A word that fits on a line stays whole.
+            let is_split = inner + word.width() > columns;
+            let parts: Vec<&str> = if is_split { unbroken(word).collect() } else { vec![word] };
+            let beginning = parts.first().copied().unwrap_or_default();
+            if n > 0 && used + 1 + beginning.width() > columns {
                 out.push('\n');
                 out.push_str(&" ".repeat(indent + inner));
                 used = inner;
@@ -92,13 +97,37 @@ pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> 
                 out.push(' ');
                 used += 1;
             }
-            out.push_str(word);
-            used += word.width();
+            for part in parts {
+                if used > inner && used + part.width() > columns {
+                    out.push('\n');
+                    out.push_str(&" ".repeat(indent + inner));
+                    used = inner;
+                }
+                out.push_str(part);
+                used += part.width();
+            }
         }
         out.push('\n');
         start = " ".repeat(indent);
     }
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The parts of a word between which a line may end: before and after each wide character, but not
+/// before punctuation.
+fn unbroken(word: &str) -> impl Iterator<Item = &str> {
+    fn may_break(before: char, after: char) -> bool {
+        let is_wide = |c: char| c.width() == Some(2);
+        (is_wide(before) || is_wide(after)) && after.is_alphanumeric()
+    }
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let mut pairs = rest.chars().zip(rest.char_indices().skip(1));
+        let end = pairs.find(|(before, (_, after))| may_break(*before, *after));
+        let (part, others) = rest.split_at(end.map_or(rest.len(), |(_, (at, _))| at));
+        rest = others;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 #[cfg(test)]
@@ -119,6 +148,11 @@ mod tests {
             "o1  /a/very/long/path/that/stays.rs\n    x\n",
         );
         check("記憶記憶記憶 記憶記憶記憶", Some(24), "o1  記憶記憶記憶\n    記憶記憶記憶\n");
+        check(
+            "記憶記憶記憶記憶記憶記憶。と言う",
+            Some(24),
+            "o1  記憶記憶記憶記憶記憶\n    記憶。と言う\n",
+        );
         check("", Some(24), "o1\n");
         // At least 20 columns of text, however narrow the terminal is.
         check("one two three", Some(3), "o1  one two three\n");

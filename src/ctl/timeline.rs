@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// Number of rows, around a row: on each side [default: 20; around a row 8; of a session all]
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: Option<u32>,
     /// Print a JSON array
     #[arg(long)]

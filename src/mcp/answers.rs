@@ -10,7 +10,8 @@ use super::tools::{Author, Call, Feedback, Ids, Remember, Search, Timeline, Verd
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::remember::agent::{self, Handed};
-use crate::ctl::{change, forget, format, time};
+use crate::ctl::change::{self, Reach};
+use crate::ctl::{forget, format, time};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::memory::Origin;
 use crate::project::recording;
@@ -350,8 +351,9 @@ fn rate(settings: &Settings, feedback: Feedback) -> Result<String> {
         Verdict::Stale => (marks::Feedback::Stale, "stale"),
         Verdict::Wrong => (marks::Feedback::Wrong, "wrong"),
     };
-    let rated =
-        change::set_marks(settings, checked(&ids)?, |marks| marks.feedback = Some(verdict))?;
+    let rated = change::set_marks(settings, (checked(&ids)?, Reach::Memory), |marks| {
+        marks.feedback = Some(verdict)
+    })?;
     let names: Vec<String> = rated.iter().map(|(memory, _)| memory.id.to_string()).collect();
     let names = names.join(" ");
     Ok(format!("{name}: {names}; the user can undo it: memctl feedback --undo {names}\n"))

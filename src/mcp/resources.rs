@@ -52,6 +52,7 @@ pub fn list(roots: Vec<PathBuf>) -> Result<Vec<Resource>> {
             }
             let title = text::of_user(&summary.summary.request);
             let title = truncate(title.lines().next().unwrap_or_default(), MAX_TITLE);
+            let title = if title.is_empty() { row.to_string() } else { title };
             listed.push(
                 Resource::new(format!("{PREFIX}{row}"), row.to_string())
                     .with_title(title)

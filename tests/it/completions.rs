@@ -124,7 +124,7 @@ fn fish_completes_with_descriptions() {
     let Some(offered) = fish("memctl show s") else { return };
     assert!(offered.contains("s1\tmake the tests pass\n"), "{offered}");
     let settings = fish("memctl config get worker.linge").unwrap();
-    assert!(settings.starts_with("worker.linger\thow long a worker stays"), "{settings}");
+    assert!(settings.starts_with("worker.linger\thow long a worker waits"), "{settings}");
 }
 
 /// zsh needs a terminal to complete, so only its answer and the syntax of its script are checked.

@@ -240,6 +240,47 @@ fn a_step_is_closed_and_opened_again() {
 }
 
 #[test]
+fn steps_of_another_project_are_listed_and_closed_by_its_name() {
+    let w = World::new();
+    let elsewhere = w.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let mut left = stop("there", "t", STEPS);
+    let mut asked = prompt("there", "t", "Fix the parser of the importer.");
+    for payload in [&mut asked, &mut left] {
+        payload["cwd"] = elsewhere.to_str().unwrap().into();
+    }
+    w.hook(&asked);
+    w.hook(&left);
+    w.hook(&end("there"));
+    w.settle();
+    assert_eq!(w.memctl(&["done"]).out, "", "not in this directory");
+    let listed = w.memctl(&["done", "--project", "elsewhere"]).ok();
+    assert!(listed.contains("Write the changelog entry"), "{listed}");
+    w.memctl(&["done", "--project", "elsewhere", "changelog"]).ok();
+    let listed = w.memctl(&["done", "--project", elsewhere.to_str().unwrap()]).ok();
+    assert!(!listed.contains("changelog") && listed.contains("staging"), "{listed}");
+}
+
+#[test]
+fn a_shown_memory_names_its_prompt_session_and_project() {
+    let w = world();
+    let rule = observation(&w, "Fridays");
+    for (id, prompt) in [(rule.as_str(), "prompt p1 · "), ("s1", "prompt p1 · "), ("p1", "")] {
+        let text = w.memctl(&["show", id]).ok();
+        let head = text.lines().next().unwrap();
+        assert!(head.contains(&format!("{prompt}session first · home")), "{id}: {head}");
+        let json = w.memctl(&["show", id, "--json"]).json();
+        let of = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+        assert_eq!([of("session"), of("client"), of("project")], ["first", "claude-code", "home"]);
+        assert_eq!(of("prompt"), "p1", "{json}");
+    }
+    let w = World::new();
+    w.memctl(&["remember", "Releases are cut from main"]).ok();
+    let shown = w.memctl(&["show", "o1", "--json"]).json();
+    assert!(shown["session"].is_null() && shown["prompt"].is_null(), "{shown}");
+}
+
+#[test]
 fn a_word_of_two_steps_lists_both() {
     let w = world();
     let output = w.memctl(&["done", "the"]);
@@ -394,6 +435,14 @@ fn pinned_memories_come_first_and_hidden_ones_are_not_told() {
     assert!(w.memctl(&["show", &rule]).ok().contains("hidden"));
     assert!(w.memctl(&["show", "s2"]).ok().contains("prometheus"));
     w.memctl(&["hide", "--undo", &rule, "s2"]).ok();
+    assert_eq!(context(&w), before);
+    // A summary stands for its turn.
+    let hidden = w.memctl(&["hide", "s1"]).ok();
+    assert!(hidden.contains(&format!("({rule}). Undo: memctl hide --undo {rule}")), "{hidden}");
+    let told = context(&w);
+    assert!(!told.contains(&rule) && !told.contains(&change), "{told}");
+    assert!(!told.contains("changelog") && told.contains("prometheus"), "{told}");
+    w.memctl(&["hide", "--undo", "s1"]).ok();
     assert_eq!(context(&w), before);
     // One unknown name, and nothing is changed.
     assert_eq!(w.memctl(&["hide", &rule, "o999"]).code, Some(1));

@@ -299,19 +299,22 @@ fn a_text_in_dead_letters_is_removed() {
 }
 
 #[test]
-fn a_damaged_database_that_contains_the_text_is_reported() {
+fn a_database_set_aside_that_contains_the_text_is_reported() {
     let w = World::new();
-    for (dir, text) in [("corrupt-1", "nothing"), ("corrupt-2", SECRET)] {
+    for (dir, text) in [("corrupt-1", "nothing"), ("corrupt-2", SECRET), ("replaced-1", SECRET)] {
         fs::create_dir_all(w.data().join(dir)).unwrap();
         fs::write(w.data().join(dir).join("memctl.db"), format!("\0\u{1}{text}\0")).unwrap();
     }
     for args in [&["forget", "--query", SECRET][..], &["forget", "--query", SECRET, "--dry-run"]] {
         let output = w.memctl(args);
-        let dir = w.data().join("corrupt-2");
-        let warning = format!(
-            "warning: the damaged database in {} contains the text; delete it\n",
-            dir.display()
-        );
+        let warnings =
+            [("damaged database", "corrupt-2"), ("database before a restore", "replaced-1")];
+        let warning = warnings.map(|(kind, dir)| {
+            let dir = w.data().join(dir);
+            let dir = dir.display();
+            format!("warning: the {kind} in {dir} contains the text; delete that directory\n")
+        });
+        let warning = warning.concat();
         assert_eq!((output.out.as_str(), output.err), ("nothing was forgotten\n", warning));
     }
     let output = w.memctl(&["forget", "--query", "another text"]);

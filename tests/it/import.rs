@@ -278,8 +278,8 @@ fn options_select_sessions() {
     let other = projects(&w).join("-gone-other");
     assert_eq!(n(&[other.to_str().unwrap()]), 1);
     let output = w.memctl(&["import", "claude-code", "/nowhere"]);
-    assert_eq!(output.code, Some(1));
-    assert!(output.err.contains("/nowhere"), "{output:?}");
+    assert_eq!(output.code, Some(2));
+    assert!(output.err.contains("kept no transcripts in /nowhere"), "{output:?}");
 }
 
 /// A session whose hooks are not installed yet runs while it is imported. Nothing is doubled when its

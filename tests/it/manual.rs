@@ -12,12 +12,14 @@ use crate::support::{Work, World};
 /// The verbs and their one-line help.
 fn verbs(w: &World) -> BTreeMap<String, String> {
     let help = w.memctl(&["-h"]).ok();
-    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let (_, commands) = help.split_once("\n\nFind and read:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\nOptions:\n").unwrap();
     let verb = |line: &str| {
         let (verb, help) = line.trim().split_once("  ").unwrap();
         (verb.to_owned(), help.trim().to_owned())
     };
-    commands.lines().map(verb).collect()
+    // Blank lines and headings stand between the groups.
+    commands.lines().filter(|line| line.starts_with("  ")).map(verb).collect()
 }
 
 /// The long options that a text mentions.

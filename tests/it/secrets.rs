@@ -230,7 +230,10 @@ fn redact_prints_the_text_and_check_the_places() {
     );
     let check = w.memctl(&["redact", "--check", name]);
     assert_eq!(check.code, Some(0));
-    assert_eq!(check.out, format!("{name}:2:20: password\n{name}:3:5: github-token\n"));
+    assert_eq!(
+        check.out,
+        format!("{name}:2:20: password (url)\n{name}:3:5: github-token (token)\n")
+    );
     let json = w.memctl_with(&["redact", "--check", "--json", "-"], text.as_bytes()).json();
     assert_eq!(
         json["findings"][1],
@@ -246,7 +249,7 @@ fn redact_prints_the_text_and_check_the_places() {
     // Columns count the bytes of the file, also of bytes that are not UTF-8.
     let odd = [b"\xff\xfe ".as_slice(), token().as_bytes()].concat();
     let odd = w.memctl_with(&["redact", "--check"], &odd);
-    assert_eq!(odd.out, "stdin:1:4: github-token\n");
+    assert_eq!(odd.out, "stdin:1:4: github-token (token)\n");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn the_latest_session_is_told() {
     }
     w.memctl(&["forget", "second"]).ok();
     let text = w.memctl(&["last"]).ok();
-    assert!(text.contains("Left\n") && text.contains("Write the changelog entry"), "{text}");
+    assert!(text.contains("Open\n") && text.contains("Write the changelog entry"), "{text}");
     w.memctl(&["done", "changelog"]).ok();
     assert!(!w.memctl(&["last"]).ok().contains("changelog"));
 }

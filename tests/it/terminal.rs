@@ -182,7 +182,7 @@ fn a_session_is_wrapped_at_the_width_of_the_terminal() {
          other line. Find out why, and fix it with a test.
            - and say 記憶
       s1   All 7 tests pass now.
-           Next: write the changelog.
+           Open: write the changelog.
     "#);
 }
 

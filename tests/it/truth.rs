@@ -191,6 +191,9 @@ fn of_a_decision_made_three_times_the_last_one_is_told() {
     assert!(!context(&w).contains("8443"));
     let circle = w.memctl(&["supersede", &third, &second]);
     assert_eq!(circle.code, Some(1), "{circle:?}");
+    let summary = w.memctl(&["supersede", "s1", &third]);
+    assert_eq!(summary.code, Some(2), "{summary:?}");
+    assert!(summary.err.contains("s1 is a summary; only observations"), "{summary:?}");
     let other = w.path("home/other");
     std::fs::create_dir(&other).unwrap();
     let elsewhere = ["remember", "Deploys are on Mondays", "--json", "--project"];

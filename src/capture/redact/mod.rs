@@ -40,8 +40,7 @@ pub struct Finding {
 }
 
 /// The group of rules that a finding comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// A rule of the user's config.
     Config,
@@ -57,6 +56,20 @@ pub enum Rule {
     Option,
     /// A value after a name.
     Name,
+}
+
+impl Rule {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rule::Config => "config",
+            Rule::PrivateKey => "private-key",
+            Rule::Token => "token",
+            Rule::Vendor => "vendor",
+            Rule::Url => "url",
+            Rule::Option => "option",
+            Rule::Name => "name",
+        }
+    }
 }
 
 impl Finding {

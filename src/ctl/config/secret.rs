@@ -171,7 +171,10 @@ fn read_secret(name: &str) -> Result<Secret> {
         text
     };
     let text = text.trim();
-    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if text.is_empty() {
+        return Err(failed("no key was given; nothing was stored").hint("it is read from stdin"));
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(
             failed("invalid API key; nothing was stored").hint("a key is one word without spaces")
         );

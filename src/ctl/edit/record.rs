@@ -19,8 +19,7 @@ const MAX_TYPE: usize = 40;
 const MAX_TITLE: usize = 500;
 
 /// The sections of a summary.
-const SECTIONS: [&str; 6] =
-    ["Request", "Investigated", "Learned", "Completed", "Next steps", "Notes"];
+const SECTIONS: [&str; 6] = ["Request", "Investigated", "Learned", "Done", "Open", "Notes"];
 
 /// Why a record is refused.
 pub type Refusal = String;

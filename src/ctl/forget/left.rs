@@ -13,18 +13,21 @@ pub fn unread_dead_letters(settings: &Settings, args: &Args) -> Option<String> {
     (!are_kept).then(|| format!("unreadable event files are kept in {dir}"))
 }
 
-/// The quarantined databases that contain the text, or all of them if there is no text to search
-/// for. They are damaged, so that nothing can be deleted from them.
-pub fn damaged_databases(settings: &Settings, args: &Args) -> Vec<String> {
+/// The databases beside the present one that contain the text, or all of them if there is no text to
+/// search for. Nothing is deleted from them: they are damaged, or the copy that the user kept of what
+/// `memctl restore` replaced.
+pub fn databases_set_aside(settings: &Settings, args: &Args) -> Vec<String> {
     let needles: Vec<Needle> = args.query.as_deref().map(Needle::new).into_iter().collect();
     let mut left = Vec::new();
-    for dir in settings.paths.quarantined_databases() {
+    for dir in settings.paths.databases_set_aside() {
+        let is_damaged = dir.file_name().to_string_lossy().starts_with("corrupt-");
+        let kind = if is_damaged { "damaged database" } else { "database before a restore" };
         let mut search = Search::default();
         search.add_dir(&dir, &needles);
         if needles.is_empty() {
-            left.push(format!("a damaged database is kept in {dir}"));
+            left.push(format!("a {kind} is kept in {dir}"));
         } else if !search.found.is_empty() {
-            left.push(format!("the damaged database in {dir} contains the text; delete it"));
+            left.push(format!("the {kind} in {dir} contains the text; delete that directory"));
         } else if let Some((place, why)) = search.unread.first() {
             left.push(format!("cannot read {place}: {why}"));
         }

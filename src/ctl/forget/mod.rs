@@ -105,7 +105,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_past)]
     before: Option<i64>,
     /// Restore what was forgotten last
-    #[arg(long, group = "selection", conflicts_with_all = ["ids", "project", "query", "since", "before", "now", "verify"])]
+    #[arg(long, group = "selection", conflicts_with_all = ["project", "query", "since", "before", "now", "verify"])]
     undo: bool,
     /// Delete at once, also what is forgotten already; alone: all that is forgotten
     #[arg(long, group = "selection")]
@@ -140,6 +140,10 @@ impl Args {
     fn check(&self) -> Result<()> {
         if self.query.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return Err(usage("the text of --query is empty"));
+        }
+        if self.undo && !self.ids.is_empty() {
+            return Err(usage("--undo takes no id")
+                .hint("it restores what was forgotten last, then what was forgotten before it"));
         }
         let is_number = |id: &&String| id.bytes().all(|b| b.is_ascii_digit());
         if let Some(n) = self.ids.iter().find(is_number) {
@@ -200,7 +204,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         },
     };
     // The database is closed from here on, because the bytes of its files are read.
-    outcome.left.extend(left::damaged_databases(settings, args));
+    outcome.left.extend(left::databases_set_aside(settings, args));
     if args.verify {
         let texts = args.query.iter().cloned().chain(passages);
         let needles: Vec<Needle> = texts.map(|text| Needle::new(&text)).collect();

@@ -64,7 +64,7 @@ impl Names {
         let identities: Vec<Identity> = found.iter().map(|n| all[*n]).collect();
         match identities[..] {
             [] => Err(failed(format!("no session starts with '{name}'"))
-                .hint("`memctl status` lists the latest sessions of this project")),
+                .hint("`memctl list` prints the sessions of this project, `memctl list -a` all")),
             [first, ..] if identities.iter().any(|(_, id)| *id != first.1) => {
                 Err(lookup::ambiguous(name, &identities))
             }

@@ -19,7 +19,7 @@ Examples
   memctl project list                            List all projects
   memctl project show tally                      Show what belongs to a project, and what looks like it
   memctl project rename tally ledger             Call it by another name
-  memctl project move ~/old/tally ~/tally        Tell that a directory was moved
+  memctl project move ~/old/tally ~/tally        Record that a directory was moved
   memctl project merge tally-old tally           Make one project of two
   memctl project split tally --dir ~/tally/docs  Give the sessions in a directory a project of their own
   memctl project split tally 6f2b9c54 --to docs  Move a session to another project
@@ -104,7 +104,7 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Tell that a directory was moved or renamed, with everything below it
+    /// Record that a directory was moved or renamed, with everything below it
     Move {
         /// Where it was, or the name of its project
         #[arg(value_name = "PROJECT")]

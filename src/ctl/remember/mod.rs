@@ -56,9 +56,9 @@ of this name, or a new one that has only the name [default: --project]
   title, text       The memory. Without a title, the first line or sentence of the text is the title
   files             An array of paths, relative to the project's root
   type              One word, such as decision, discovery or bugfix [default: note]
-  origin            import, or web for what is found but never told unasked [default: import]
+  origin            import, or web for what a search finds and no session receives unasked [default: import]
   created_at_epoch  Milliseconds since 1970 [default: now]
-  expires_at_epoch  When it stops being told [default: never]
+  expires_at_epoch  When it leaves the context [default: never]
   metadata          An object of your own
 
 Exit codes
@@ -73,7 +73,7 @@ Keys of --json
   scope             project, or user with --global
   type, title       What is stored
   quarantined       true: it reads like an instruction to a model, and no session gets it
-  expires_at_epoch  When it stops being told; null: never
+  expires_at_epoch  When it leaves the context; null: never
 
 Keys of --jsonl --json
   added             Number of new rows
@@ -100,10 +100,10 @@ pub struct Args {
     /// A file that the note is about; may be given several times
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Vec<String>,
-    /// Stop telling it after this time (30d) or day (2026-12-31)
+    /// Leave the context after this time (30d) or day (2026-12-31)
     #[arg(long, value_name = "TIME", value_parser = parse_future)]
     expires: Option<i64>,
-    /// Tell it in all projects
+    /// Include it in the context of all projects
     #[arg(long)]
     global: bool,
     /// The project, given as a directory or a name [default: the current directory]

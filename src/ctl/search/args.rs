@@ -9,7 +9,7 @@ Examples
   memctl search retry queue                   Rows of this project that fit these words best
   memctl search why is the parser slow        A question works as well
   memctl search src/queue.rs                  So does a path, an identifier or an error message
-  memctl search '\"dead letter\" -spool'      Rows with this text and without this word
+  memctl search '\"dead letter\" -spool'        Rows with this text and without this word
   memctl search --type decision --after 30d   The newest decisions of 30 days
   memctl search -a 'type:bugfix leap'         In all projects, with a filter in the query
   memctl search -C 2 rollback                 With the rows before and after, of the same session
@@ -56,14 +56,14 @@ Keys of --json, the best row first
   external_id       The id that a script gave the row (remember --jsonl), null for others
   session           The client's id of the session, null if there is none
   score             Fit of the row; comparable within one query only
-  confidence        How sure it is that the query is answered, the same in each object; from 0.8 on, \
-memories are told unasked
+  confidence        How sure it is that the query is answered, the same in each object. Memories are \
+included unasked from 0.6 on at a prompt, from 0.8 on at a start
   snippet           The part of the row that fits best
   created_at_epoch  When it was stored
   title, type, project, origin, branch, files, pinned  What is stored
   superseded        true: a later row replaces it
   quarantined       true: it reads like an instruction, and no session gets it
-  expires_at_epoch  When it stops being told; null: never
+  expires_at_epoch  When it leaves the context; null: never
   explain           With --explain: words (of each: n, rows, idf, weight), row, passage, pairs, factor, \
 verbatim
   before, after     With -C: rows of the same session, with id and title

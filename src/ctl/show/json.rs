@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::SessionContent;
 use super::details::Details;
+use super::source::Source;
 use crate::git::FileState;
 use crate::store::marks::Feedback;
 use crate::store::observations::ObservationRow;
@@ -70,13 +71,17 @@ pub fn prompt(prompt: &StoredPrompt) -> Value {
 
 pub fn session(content: &SessionContent) -> Value {
     let s = content.session;
+    let sourced = |row, number| Source::within(content, number).added_to(row);
     json!({
         "session": s.content_session_id, "client": s.client, "project": s.project, "cwd": s.cwd,
         "status": s.status, "end_reason": s.end_reason, "started_at_epoch": s.started_at_epoch,
         "last_event_epoch": s.last_event_epoch,
-        "prompts": content.prompts.iter().map(prompt).collect::<Vec<_>>(),
-        "summaries": content.summaries.iter().map(summary).collect::<Vec<_>>(),
-        "observations": content.observations.iter().map(|(row, details)| observation(row, details))
+        "prompts": content.prompts.iter().map(|row| sourced(prompt(row), row.number))
+            .collect::<Vec<_>>(),
+        "summaries": content.summaries.iter()
+            .map(|row| sourced(summary(row), row.prompt_number)).collect::<Vec<_>>(),
+        "observations": content.observations.iter()
+            .map(|(row, details)| sourced(observation(row, details), row.observation.prompt_number))
             .collect::<Vec<_>>(),
     })
 }

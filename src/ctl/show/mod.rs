@@ -2,6 +2,7 @@
 
 mod details;
 mod json;
+mod source;
 mod text;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::store::sessions::{self, PrefixMatch, Session, StoredPrompt};
 use crate::store::summaries::{self, SummaryRow};
 use crate::store::{self, LockWait, Store, memory_use};
 use details::Details;
+use source::Source;
 
 const HELP: &str = "\
 Examples
@@ -28,14 +30,14 @@ Examples
   memctl show s37 s36     Print several
 
 Keys of --json, one object per line
-  o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
+  o412     id, uuid, session, client, project, prompt, type, title, subtitle, narrative, facts, concepts, files_read, \
 files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
 hidden, feedback, edited, quarantined, superseded_by, superseded_kind, supersedes, files, external_id, \
 metadata, expires_at_epoch, created_at_epoch
-  s37      id, uuid, prompt_number, turn_id, request, investigated, learned, completed, \
+  s37      id, uuid, session, client, project, prompt, prompt_number, turn_id, request, investigated, learned, completed, \
 next_steps, notes, files_read, files_modified, backend, provisional, pinned, \
 hidden, feedback, edited, created_at_epoch
-  p88      id, prompt_number, turn_id, text, created_at_epoch, finalized_at_epoch, finalized_by
+  p88      id, session, client, project, prompt, prompt_number, turn_id, text, created_at_epoch, finalized_at_epoch, finalized_by
   session  session, client, project, cwd, status, end_reason, started_at_epoch, \
 last_event_epoch, prompts, summaries, observations
 ";
@@ -109,17 +111,28 @@ fn show(conn: &Connection, args: &Args, name: &str) -> Result<String> {
     let width = terminal::width();
     if let Some(row) = observations::by_name(conn, name)? {
         let details = Details::load(conn, &row)?;
+        let source = Source::load(conn, row.session_id, row.observation.prompt_number)?;
         return render(
             args,
-            || json::observation(&row, &details),
-            || text::observation(&row, &details, width),
+            || source.added_to(json::observation(&row, &details)),
+            || text::observation(&row, &details, &source, width),
         );
     }
     if let Some(row) = summaries::by_name(conn, name)? {
-        return render(args, || json::summary(&row), || text::summary(&row, width));
+        let source = Source::load(conn, row.session_id, row.prompt_number)?;
+        return render(
+            args,
+            || source.added_to(json::summary(&row)),
+            || text::summary(&row, &source, width),
+        );
     }
     if let Some(prompt) = sessions::prompt_by_name(conn, name)? {
-        return render(args, || json::prompt(&prompt), || text::prompt(&prompt, width));
+        let source = Source::load(conn, Some(prompt.session_id), prompt.number)?;
+        return render(
+            args,
+            || source.added_to(json::prompt(&prompt)),
+            || text::prompt(&prompt, &source, width),
+        );
     }
     match sessions::by_prefix(conn, name)? {
         PrefixMatch::None => Err(unknown(name)),

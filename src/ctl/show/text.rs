@@ -3,6 +3,7 @@
 
 use super::SessionContent;
 use super::details::Details;
+use super::source::Source;
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
@@ -19,10 +20,18 @@ const MAX_LISTED: usize = 400;
 
 type Width = Option<usize>;
 
-pub fn observation(row: &ObservationRow, details: &Details, width: Width) -> String {
+pub fn observation(
+    row: &ObservationRow,
+    details: &Details,
+    source: &Source,
+    width: Width,
+) -> String {
     let o = &row.observation;
     let at = format::at(row.created_at_epoch);
-    let mut about = vec![o.kind.as_str(), &at];
+    let source = source.about();
+    let mut about = vec![o.kind.as_str()];
+    about.extend(source.iter().map(String::as_str));
+    about.push(&at);
     about.extend(o.quarantined.then_some("quarantined"));
     about.extend(marks(row.marks, row.edited));
     let mut out = head(&format!("o{}", row.id), &about, width);
@@ -61,11 +70,12 @@ pub fn observation(row: &ObservationRow, details: &Details, width: Width) -> Str
     out
 }
 
-pub fn summary(row: &SummaryRow, width: Width) -> String {
+pub fn summary(row: &SummaryRow, source: &Source, width: Width) -> String {
     let s = &row.summary;
-    let prompt = format!("turn of prompt {}", row.prompt_number);
     let at = format::at(row.created_at_epoch);
-    let mut about = vec![prompt.as_str(), &at];
+    let source = source.about();
+    let mut about: Vec<&str> = source.iter().map(String::as_str).collect();
+    about.push(&at);
     about.extend(row.provisional.then_some("provisional"));
     about.extend(marks(row.marks, row.edited));
     let mut out = head(&format!("s{}", row.id), &about, width);
@@ -73,8 +83,8 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
     field("Request", &s.request);
     field("Investigated", &s.investigated);
     field("Learned", &s.learned);
-    field("Completed", &s.completed);
-    field("Next steps", &s.next_steps);
+    field("Done", &s.completed);
+    field("Open", &s.next_steps);
     field("Notes", &s.notes);
     field("Files modified", &s.files_modified.join("\n"));
     field("Files read", &s.files_read.join("\n"));
@@ -89,10 +99,12 @@ fn marks<'a>(marks: Marks, edited: bool) -> impl Iterator<Item = &'a str> {
     marks.into_iter().flatten().chain(feedback).chain(edited.then_some("edited"))
 }
 
-pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
-    let number = format!("prompt {}", prompt.number);
-    let head =
-        head(&format!("p{}", prompt.id), &[&number, &format::at(prompt.created_at_epoch)], width);
+pub fn prompt(prompt: &StoredPrompt, source: &Source, width: Width) -> String {
+    let at = format::at(prompt.created_at_epoch);
+    let source = source.session_about();
+    let mut about: Vec<&str> = source.iter().map(String::as_str).collect();
+    about.push(&at);
+    let head = head(&format!("p{}", prompt.id), &about, width);
     format!("{head}\n{}", wrapped("", 0, &prompt_text(prompt), width))
 }
 
@@ -158,7 +170,7 @@ fn memories_of_prompt(
         if !s.next_steps.trim().is_empty() {
             let next = clip_for_list(&clean(&s.next_steps), width);
             let labeled = next.to_lowercase().starts_with("next");
-            let next = if labeled { next } else { format!("Next: {next}") };
+            let next = if labeled { next } else { format!("Open: {next}") };
             out.push_str(&item(2, "", &next, width));
         }
     }

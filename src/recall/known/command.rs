@@ -99,7 +99,8 @@ fn reason(blocker: &Blocker) -> String {
         BlockerKind::Service => format!(": `{subject}` did not answer"),
         BlockerKind::Hook => format!(": the git hook `{subject}` refused it"),
         BlockerKind::Ci => ": the project's CI was red".to_owned(),
-        BlockerKind::Denied => ": permission or space was missing".to_owned(),
+        BlockerKind::Denied if subject.is_empty() => ": permission was denied".to_owned(),
+        BlockerKind::Denied => format!(": refused ({subject})"),
         BlockerKind::Other => String::new(),
     }
 }

@@ -47,6 +47,7 @@ impl Session {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPrompt {
     pub id: i64,
+    pub session_id: i64,
     pub number: i64,
     pub turn_id: Option<String>,
     /// `None` if the prompt is private.
@@ -236,7 +237,7 @@ pub fn prompt_by_name(conn: &Connection, name: &str) -> Result<Option<StoredProm
 }
 
 const SELECT_PROMPT: &str = "SELECT id, prompt_number, turn_id, prompt_text, created_at_epoch,
-   finalized_at_epoch, finalized_by FROM user_prompts";
+   finalized_at_epoch, finalized_by, session_id FROM user_prompts";
 
 fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
     Ok(StoredPrompt {
@@ -247,7 +248,16 @@ fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
         created_at_epoch: r.get(4)?,
         finalized_at_epoch: r.get(5)?,
         finalized_by: r.get(6)?,
+        session_id: r.get(7)?,
     })
+}
+
+/// The row id of a session's prompt with this number.
+pub fn prompt_id(conn: &Connection, session_id: i64, number: i64) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM user_prompts WHERE session_id = ?1 AND prompt_number = ?2")?
+        .query_row([session_id, number], |r| r.get(0))
+        .optional()?)
 }
 
 /// Whether the session has a prompt with this event id.

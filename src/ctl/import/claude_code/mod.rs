@@ -22,7 +22,7 @@ use crate::ctl::format::span;
 use crate::ctl::progress::Progress;
 use crate::ctl::time::duration;
 use crate::ctl::{READ_TIMEOUT, replay};
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Context, Result, failed, usage};
 use crate::process;
 use crate::project::{self, recording};
 use crate::store::imports::{self, Imported};
@@ -102,6 +102,12 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
             .ok_or_else(|| failed("no home directory is known").hint("name a directory"))?
             .join("projects"),
     };
+    if !dir.exists() {
+        return Err(usage(format!("Claude Code has kept no transcripts in {}", dir.display()))
+            .hint(
+                "a session writes one; `memctl import claude-code DIR` names another directory",
+            ));
+    }
     let found = files::find(&dir).context(format!("cannot read {}", dir.display()))?;
     let mut report = Report {
         dry_run: args.dry_run,
