@@ -1,12 +1,13 @@
-//! Reads what is known of a file, an error or a command: turns whose data name it, and observations
-//! of a file.
+//! Reads what is known of a file, an error or a command: turns and observations by their names in the index,
+//! and, for commands of the user, all turns whose data name it.
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::observations::list;
 use super::summaries::turn;
+use super::words::{RowId, RowKind};
 use crate::memory::{Origin, Turn};
 
 /// A turn with what a person needs to find it again.
@@ -33,6 +34,7 @@ pub struct TurnRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileNote {
     pub id: i64,
+    pub project_id: Option<i64>,
     pub session_id: Option<i64>,
     pub session: Option<String>,
     pub prompt_number: i64,
@@ -40,10 +42,9 @@ pub struct FileNote {
     pub origin: Origin,
     pub title: String,
     pub is_pinned: bool,
-    /// The session changed the file.
-    pub modified: bool,
-    /// Number of files that the observation names.
-    pub files: usize,
+    /// Paths of the files that the session changed, and that it only read.
+    pub files_modified: Vec<String>,
+    pub files_read: Vec<String>,
     pub created_at_epoch: i64,
 }
 
@@ -54,8 +55,6 @@ pub struct Turns<'a> {
     pub project_id: Option<i64>,
     /// The turn's data or its list of files contains one of these texts. Empty: all turns.
     pub naming: &'a [String],
-    /// How many of the newest turns are examined.
-    pub examined: usize,
 }
 
 /// Visits turns, newest first, until `visit` breaks. Hidden and private ones are left out.
@@ -64,10 +63,9 @@ pub fn visit_turns(
     turns: Turns,
     mut visit: impl FnMut(TurnRow) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
-    let examined = i64::try_from(turns.examined).unwrap_or(i64::MAX);
     let naming = serde_json::to_string(turns.naming).expect("texts serialize to JSON");
-    let mut statement = conn.prepare_cached(&newest_sql(turns.project_id.is_some()))?;
-    let mut rows = statement.query((turns.project_id, examined, naming))?;
+    let mut statement = conn.prepare_cached(&all_sql(turns.project_id.is_some()))?;
+    let mut rows = statement.query((turns.project_id, naming))?;
     while let Some(row) = rows.next()? {
         if visit(from_row(row)?).is_break() {
             break;
@@ -88,42 +86,38 @@ pub fn turns_after(
         .collect()
 }
 
-/// Observations that name one of these paths, newest first, without those that no session gets.
-/// `now` is in milliseconds.
-pub fn notes_of_file(
-    conn: &Connection,
-    project_id: i64,
-    paths: &[String],
-    now: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<FileNote>> {
-    let paths = serde_json::to_string(paths).expect("texts serialize to JSON");
-    conn.prepare_cached(&of_file_sql())?
-        .query_map((paths, project_id, now, limit as i64), note)?
-        .collect()
+/// The turns among these rows, in their order. Hidden and private ones are left out.
+pub fn turns(conn: &Connection, rows: &[RowId]) -> rusqlite::Result<Vec<TurnRow>> {
+    let mut one = conn.prepare_cached(&one_sql())?;
+    let rows = rows.iter().filter(|row| row.kind == RowKind::Summary);
+    let found = rows.map(|row| one.query_row([row.id], from_row).optional());
+    found.filter_map(Result::transpose).collect()
 }
 
-/// The user's own rules and decisions that contain a text, newest first. Of the newest 300.
-pub fn notes_of_user(
-    conn: &Connection,
-    project_id: i64,
-    text: &str,
-    now: i64,
-) -> rusqlite::Result<Vec<FileNote>> {
-    conn.prepare_cached(&of_user_sql())?.query_map((project_id, text, now), note)?.collect()
+/// The observations among these rows, in their order, without those that no session gets. `now` is in
+/// milliseconds.
+pub fn notes(conn: &Connection, rows: &[RowId], now: i64) -> rusqlite::Result<Vec<FileNote>> {
+    let mut one = conn.prepare_cached(NOTE)?;
+    let rows = rows.iter().filter(|row| row.kind == RowKind::Observation);
+    let found = rows.map(|row| one.query_row((row.id, now), note).optional());
+    found.filter_map(Result::transpose).collect()
 }
 
-/// The texts are compared after the newest rows are chosen, so that the time is bounded.
-fn newest_sql(of_project: bool) -> String {
-    let project = if of_project { "project_id = ?1" } else { "?1 IS NULL" };
+fn all_sql(of_project: bool) -> String {
+    let project = if of_project { "t.project_id = ?1" } else { "?1 IS NULL" };
     format!(
-        "SELECT {COLUMNS} FROM
-           (SELECT * FROM session_summaries WHERE {project} ORDER BY id DESC LIMIT ?2) AS t
-         LEFT JOIN sessions AS s ON s.id = t.session_id
-         WHERE {VISIBLE} AND (?3 = '[]' OR EXISTS
-           (SELECT 1 FROM json_each(?3) AS n
+        "SELECT {COLUMNS} FROM session_summaries AS t LEFT JOIN sessions AS s ON s.id = t.session_id
+         WHERE {project} AND {VISIBLE} AND (?2 = '[]' OR EXISTS
+           (SELECT 1 FROM json_each(?2) AS n
             WHERE instr(t.turn, n.value) OR instr(t.files_modified, n.value)))
          ORDER BY t.id DESC"
+    )
+}
+
+fn one_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM session_summaries AS t LEFT JOIN sessions AS s ON s.id = t.session_id
+         WHERE t.id = ?1 AND {VISIBLE}"
     )
 }
 
@@ -156,50 +150,29 @@ fn from_row(row: &Row) -> rusqlite::Result<TurnRow> {
     })
 }
 
-fn of_file_sql() -> String {
-    format!(
-        "SELECT {NOTE} FROM
-           (SELECT observation_id, max(role = 'modified') AS modified FROM observation_files
-            WHERE path IN (SELECT value FROM json_each(?1)) GROUP BY observation_id) AS f
-         JOIN observations AS o ON o.id = f.observation_id
-         LEFT JOIN sessions AS s ON s.id = o.session_id
-         WHERE o.project_id = ?2 AND {TOLD} ORDER BY o.id DESC LIMIT ?4"
-    )
-}
-
-fn of_user_sql() -> String {
-    format!(
-        "SELECT {} FROM
-           (SELECT * FROM observations INDEXED BY observations_of_user
-            WHERE project_id = ?1 AND origin = 'user' ORDER BY id DESC LIMIT 300) AS o
-         LEFT JOIN sessions AS s ON s.id = o.session_id
-         WHERE (instr(o.title, ?2) OR instr(o.narrative, ?2)) AND {TOLD} ORDER BY o.id DESC",
-        NOTE.replace("f.modified", "0")
-    )
-}
-
-/// What a session may get. `?3` is the time.
-const TOLD: &str = "o.origin <> 'web' AND NOT o.quarantined AND o.superseded_by IS NULL
-    AND (o.expires_at_epoch IS NULL OR o.expires_at_epoch > ?3)";
-
-const NOTE: &str = "o.id, o.session_id, s.content_session_id, o.prompt_number, o.type, o.origin,
-    o.title, o.pinned, f.modified, json_array_length(o.files_modified) +
-    json_array_length(o.files_read), o.created_at_epoch";
+/// What a session may get. `?2` is the time.
+const NOTE: &str =
+    "SELECT o.id, o.project_id, o.session_id, s.content_session_id, o.prompt_number, o.type,
+    o.origin, o.title, o.pinned, o.files_modified, o.files_read, o.created_at_epoch
+  FROM observations AS o LEFT JOIN sessions AS s ON s.id = o.session_id
+  WHERE o.id = ?1 AND o.origin <> 'web' AND NOT o.quarantined AND o.superseded_by IS NULL
+    AND (o.expires_at_epoch IS NULL OR o.expires_at_epoch > ?2)";
 
 fn note(row: &Row) -> rusqlite::Result<FileNote> {
-    let origin: String = row.get(5)?;
+    let origin: String = row.get(6)?;
     Ok(FileNote {
         id: row.get(0)?,
-        session_id: row.get(1)?,
-        session: row.get(2)?,
-        prompt_number: row.get(3)?,
-        kind: row.get(4)?,
+        project_id: row.get(1)?,
+        session_id: row.get(2)?,
+        session: row.get(3)?,
+        prompt_number: row.get(4)?,
+        kind: row.get(5)?,
         // An unknown origin counts as the least trusted one.
         origin: Origin::parse(&origin).unwrap_or(Origin::Web),
-        title: row.get(6)?,
-        is_pinned: row.get(7)?,
-        modified: row.get(8)?,
-        files: row.get::<_, i64>(9)?.try_into().unwrap_or_default(),
-        created_at_epoch: row.get(10)?,
+        title: row.get(7)?,
+        is_pinned: row.get(8)?,
+        files_modified: list(row, 9)?,
+        files_read: list(row, 10)?,
+        created_at_epoch: row.get(11)?,
     })
 }

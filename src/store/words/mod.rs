@@ -8,6 +8,7 @@ mod compact;
 mod document;
 mod listing;
 mod load;
+mod names;
 mod neighbours;
 mod postings;
 mod rebuild;
@@ -25,6 +26,7 @@ pub use compact::compact;
 pub use document::Document;
 pub use listing::{newest, of_sessions};
 pub use load::{StoredRow, load};
+pub use names::{Name, file_name, named};
 pub use neighbours::{Side, neighbours};
 pub use postings::{Expression, Order, postings};
 pub use rebuild::{complete, is_due, rebuild_piece};
@@ -126,6 +128,8 @@ fn insert(tx: &Transaction, row: RowId) -> Result<()> {
 fn entry(tx: &Transaction, row: RowId) -> Result<Option<(i64, Scope, String, usize)>> {
     let Some(stored) = load(tx, row)? else { return Ok(None) };
     let (text, n_words) = stored.document.words();
+    let words = [text].into_iter().chain(names::of_row(tx, &stored)?);
+    let text = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if text.is_empty() {
         return Ok(None);
     }

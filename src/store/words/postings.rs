@@ -25,6 +25,12 @@ impl Expression {
         Expression(format!("\"{stem}\""))
     }
 
+    /// One of these words of the index.
+    pub(super) fn any(words: impl Iterator<Item = String>) -> Expression {
+        let words: Vec<String> = words.map(|word| Expression::word(&word).0).collect();
+        Expression(words.join(" OR "))
+    }
+
     /// The first [`MAX_EXPANDED`] stems of the index that begin with `start`. SQLite's own search by a
     /// prefix reads the rows of all of them before it returns the first one.
     pub fn prefix(conn: &Connection, start: &str) -> Result<Expression> {
@@ -72,7 +78,7 @@ pub fn postings(
     range: &RangeInclusive<i64>,
     order: Order,
     limit: usize,
-) -> Result<Vec<i64>> {
+) -> rusqlite::Result<Vec<i64>> {
     let sql = match order {
         Order::NewestFirst => {
             "SELECT rowid FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3
