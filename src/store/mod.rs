@@ -348,7 +348,8 @@ impl Reader {
         guard::limit_time(&mut conn, Some(busy_timeout * READ_LIMIT))?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
-        let is_foreign = guard::find_foreign(&conn)? != Foreign::Nothing;
+        let is_foreign =
+            !ensure::is_unchanged(&conn)? && guard::find_foreign(&conn)? != Foreign::Nothing;
         Ok((found == ensure::version() && !is_foreign).then_some(Reader { conn }))
     }
 
