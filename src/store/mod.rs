@@ -305,6 +305,22 @@ pub fn counts(conn: &Connection) -> Result<StoreCounts> {
     Ok(counts)
 }
 
+/// The same as the index of words has them, without reading each row. Rows without words are not in it, nor rows
+/// that it lacks while it is built.
+pub fn indexed_counts(conn: &Connection) -> Result<StoreCounts> {
+    let sessions: i64 = conn.query_row("SELECT count(*) FROM sessions", [], |r| r.get(0))?;
+    let totals = words::totals(conn)?;
+    let rows = |kind| {
+        let of_kind = totals.iter().filter(|total| total.kind == kind);
+        of_kind.map(|total| total.rows.unsigned_abs()).sum()
+    };
+    Ok(StoreCounts {
+        sessions: sessions.unsigned_abs(),
+        observations: rows(words::RowKind::Observation),
+        summaries: rows(words::RowKind::Summary),
+    })
+}
+
 /// A read-only connection.
 pub struct Reader {
     conn: Connection,
