@@ -139,6 +139,11 @@ impl ServerHandler for Server {
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
+    /// What the server needed to start is not needed again.
+    async fn on_initialized(&self, _: NotificationContext<RoleServer>) {
+        process::release_memory();
+    }
+
     async fn on_roots_list_changed(&self, _: NotificationContext<RoleServer>) {
         self.roots.changed();
     }

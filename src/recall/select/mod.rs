@@ -44,7 +44,9 @@ const MAX_UNASKED: usize = 30;
 
 /// An injection tells few rows, and a hook pays for each of them with a process that has read nothing yet: a
 /// microsecond for four postings, and twenty for a candidate.
-const INJECTION_BUDGET: usize = 4_000;
+const INJECTION_BUDGET: usize = 2_500;
+/// The lists of more common words are intersected with those of rare words, up to this length together.
+const INTERSECTED: usize = 60_000;
 const MAX_INJECTION_CANDIDATES: usize = 30;
 
 /// How many rows are read for candidates that meet the conditions, and how many are asked whether they
@@ -178,6 +180,9 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         false => LARGE_BUDGET,
     };
     selected.postings += lists::read_whole(conn, &words, &mut lists, budget)?;
+    if request.for_injection {
+        selected.postings += lists::complete(conn, &words, &mut lists, INTERSECTED)?;
+    }
     for range in &place.unasked {
         for &term in &used {
             let list = List::newest(conn, &place, term, &words[term], range)?;

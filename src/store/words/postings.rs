@@ -25,6 +25,17 @@ impl Expression {
         Expression(format!("\"{stem}\""))
     }
 
+    /// Rows with both.
+    pub fn and(&self, other: &Expression) -> Expression {
+        Expression(format!("({}) AND ({})", self.0, other.0))
+    }
+
+    /// Rows with one of them.
+    pub fn or<'a>(words: impl Iterator<Item = &'a Expression>) -> Expression {
+        let words: Vec<&str> = words.map(|word| word.0.as_str()).collect();
+        Expression(words.join(" OR "))
+    }
+
     /// One of these words of the index.
     pub(super) fn any(words: impl Iterator<Item = String>) -> Expression {
         let words: Vec<String> = words.map(|word| Expression::word(&word).0).collect();
