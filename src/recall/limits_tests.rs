@@ -118,3 +118,24 @@ fn one_threshold_of_confidence_serves_stores_of_any_size() {
         }
     }
 }
+
+/// Forty rows have the rare word, and the common one is read only of the newest rows.
+#[test]
+fn an_injection_finds_the_row_with_a_rare_and_a_common_word() {
+    let mut rows = Rows::new();
+    let answer = rows.add(1, "Quokka", "The parser of the quokka");
+    let row = |text| New { session: 2, title: "Row", text, origin: "assistant" };
+    let rare: Vec<String> = (0..40).map(|i| format!("quokka number{i}")).collect();
+    rows.add_all(rare.iter().map(|text| row(text)));
+    let common: Vec<String> = (0..6_000).map(|i| format!("parser number{i}")).collect();
+    rows.add_all(common.iter().map(|text| row(text)));
+    let found = rows.search_with(Request {
+        query: "the parser of the quokka",
+        project: Some(1),
+        limit: 3,
+        for_injection: true,
+        ..Request::default()
+    });
+    assert_eq!(names(&found)[0], answer);
+    assert!(found.postings < 1_000, "{}", found.postings);
+}
