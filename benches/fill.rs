@@ -8,7 +8,8 @@ use serde_json::json;
 /// Observations per session. Every tenth one starts a new prompt with a summary.
 const PER_SESSION: usize = 50;
 
-const PARTS: [&str; 8] =
+/// Directories, each with 97 files.
+pub const PARTS: [&str; 8] =
     ["parser", "queue", "socket", "report", "budget", "schema", "cursor", "lexer"];
 const OUTCOMES: [&str; 5] =
     ["drops the last line", "retries twice", "was split", "is cached", "leaks"];

@@ -204,15 +204,15 @@ pub fn recall(report: &mut Report, programs: &Programs) -> Result<()> {
         let mut part = 0;
         let read = move || {
             part += 1;
-            let file = world.path("project").join(format!("src/lexer/part_{}.rs", part % FILES));
             // A session is told of a file once.
-            let session = format!("recall-{}", part / FILES);
+            let name = format!("src/{}/part_{}.rs", fill::PARTS[part % 8], part % FILES);
+            let file = world.path("project").join(name);
             let fields = json!({
                 "tool_name": "Read",
                 "tool_input": { "file_path": file },
                 "tool_use_id": format!("toolu_{part:024}"),
             });
-            world.hook("PreToolUse", &world.payload(&session, "PreToolUse", fields))
+            world.hook("PreToolUse", &world.payload("recall", "PreToolUse", fields))
         };
         cases.push(case("UserPromptSubmit with recall", prompt).with_build(*build));
         cases.push(case("PreToolUse of Read", read).with_build(*build));

@@ -16,7 +16,7 @@ pub struct Row {
     pub budget: Option<Budget>,
 }
 
-/// An upper limit.
+/// A limit.
 pub struct Budget {
     pub text: String,
     pub met: bool,
@@ -53,6 +53,20 @@ impl Row {
     pub fn at_most(mut self, most: f64) -> Row {
         let text = format!("≤ {most} {}", self.unit);
         self.budget = Some(Budget { text, met: self.value <= most });
+        self
+    }
+
+    /// Requires at least `least`, in the row's unit.
+    pub fn at_least(mut self, least: f64) -> Row {
+        let text = format!("≥ {least} {}", self.unit);
+        self.budget = Some(Budget { text, met: self.value >= least });
+        self
+    }
+
+    /// Limits the 99th percentile to `most`, in the row's unit.
+    pub fn p99_at_most(mut self, most: f64) -> Row {
+        let met = self.p99.is_some_and(|p99| p99 <= most);
+        self.budget = Some(Budget { text: format!("p99 ≤ {most} {}", self.unit), met });
         self
     }
 
@@ -131,7 +145,7 @@ fn table_line(row: &Row) -> String {
         Some(Budget { text, met: false }) => format!("{text}  OVER"),
         None => String::new(),
     };
-    let digits = if matches!(row.unit, "times" | "events") { 0 } else { 2 };
+    let digits = if matches!(row.unit, "times" | "events" | "rows/s" | "") { 0 } else { 2 };
     let value = format!("{:.digits$} {}", row.value, row.unit);
     format!("  {:<44} {value:>10} {p99:>9}  {against:<38} {budget}", row.name).trim_end().to_owned()
 }

@@ -129,6 +129,11 @@ impl World {
         command
     }
 
+    /// A command of a user or a script.
+    pub fn memctl(&self, args: &[&str]) -> Command {
+        self.command(&self.memctl, args)
+    }
+
     pub fn hook(&self, event: &str, payload: &str) -> Result<Duration> {
         let command = &mut self.command(&self.memctl, &["hook", event]);
         require_reply(event, measure::whole_process(command, payload.as_bytes())?)

@@ -111,7 +111,7 @@ fn read_stdin() -> Result<String> {
 
 /// The fixes in this project, then those in others.
 fn find(conn: &Connection, here: Option<i64>, error: &str, limit: usize) -> Result<Vec<Fix>> {
-    let of = |project| fixes(conn, project, error, usize::MAX, limit);
+    let of = |project| fixes(conn, project, error, limit);
     let mut found = match here {
         Some(_) => of(here)?,
         None => Vec::new(),

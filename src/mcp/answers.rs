@@ -376,7 +376,7 @@ fn status(settings: &Settings, asked: &Asked) -> Result<String> {
         out.push_str(&nothing_stored());
         return Ok(out);
     };
-    let counts = store::counts(conn).context("database")?;
+    let counts = store::indexed_counts(conn).context("database")?;
     let queue = queue_admin::counts(conn, None).context("database")?;
     out.push_str(&format!(
         "all projects: {}, {}, {}\n",

@@ -23,6 +23,7 @@ mod transport;
 use rmcp::service::{QuitReason, ServerInitializeError, serve_server};
 
 use crate::failure::{Context, Result, failed};
+use crate::process;
 
 /// How many calls run at the same time. The others wait.
 const MAX_CALLS: usize = 2;
@@ -32,6 +33,7 @@ const MAX_CALLS: usize = 2;
 /// # Errors
 /// If the client does not begin with `initialize`, or if the server cannot start.
 pub fn serve() -> Result<()> {
+    process::share_heap();
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().max_blocking_threads(MAX_CALLS).build();
     runtime.context("cannot start")?.block_on(async {

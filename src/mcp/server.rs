@@ -17,6 +17,7 @@ use super::roots::Roots;
 use super::tools::{self, Call};
 use super::{answers, resources};
 use crate::failure::{Failure, Result, failed};
+use crate::process;
 use crate::text::one_line;
 
 const INSTRUCTIONS: &str = "Memory of earlier sessions. Search before you ask the user what was decided \
@@ -38,10 +39,16 @@ impl Server {
     }
 }
 
-/// Runs what reads or writes the database on another thread.
+/// Runs what reads or writes the database on another thread. The server then waits for minutes, so it gives
+/// back the memory that the call needed.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let work = || {
+        let done = work();
+        process::release_memory();
+        done
+    };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(failed(format!("memctl: {e}"))))
 }
 
@@ -130,6 +137,11 @@ impl ServerHandler for Server {
         };
         let contents = ResourceContents::text(text, uri).with_mime_type("text/plain");
         Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    /// What the server needed to start is not needed again.
+    async fn on_initialized(&self, _: NotificationContext<RoleServer>) {
+        process::release_memory();
     }
 
     async fn on_roots_list_changed(&self, _: NotificationContext<RoleServer>) {

@@ -172,6 +172,40 @@ pub fn lower_priority() {
     }
 }
 
+#[cfg(target_env = "gnu")]
+pub fn share_heap() {
+    // SAFETY: sets a number of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+pub fn share_heap() {}
+
+pub fn release_memory() {
+    // SAFETY: gives back what is freed.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    unsafe extern "C" {
+        // The linker's names for the first byte of the program and for the end of its code.
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let (first, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    let len = (end - first) & !(PAGE - 1);
+    // SAFETY: these pages are mapped from the program's file and are never written. The kernel reads them
+    // from there again. On an error they stay mapped.
+    unsafe {
+        libc::madvise(first as *mut libc::c_void, len, libc::MADV_DONTNEED);
+    }
+}
+
+/// The largest page of a Linux system.
+const PAGE: usize = 64 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;

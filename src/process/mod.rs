@@ -328,6 +328,18 @@ pub fn set_alarm(seconds: u32) {
 /// The nice value of work that can wait.
 const LOW_PRIORITY: i32 = 10;
 
+/// Makes all threads share one heap. Otherwise the C library keeps the freed memory of each thread apart. For a
+/// process whose threads allocate one after the other.
+pub fn share_heap() {
+    os::share_heap();
+}
+
+/// Gives the kernel what a waiting process does not need: freed memory, and the mapped pages of the program's
+/// code. Code is mapped again when it runs, 64 KiB at a time, from the kernel's page cache.
+pub fn release_memory() {
+    os::release_memory();
+}
+
 /// Gives way to other work, on the processor and on the disk, as far as the system allows it.
 pub fn lower_priority() {
     os::lower_priority();

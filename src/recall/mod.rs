@@ -5,6 +5,7 @@
 //! contains SQL. `docs/internals/search.md` explains the algorithm.
 
 pub mod known;
+mod parts;
 mod query;
 mod score;
 mod select;

@@ -3,6 +3,9 @@ use rusqlite::{Connection, params};
 use super::*;
 use crate::store::testing::{in_memory_db, write};
 
+#[path = "limits_tests.rs"]
+mod limits;
+
 /// A store of observations in the sessions `first` and `second` of project 1 and `third` of project 2.
 struct Rows {
     conn: Connection,
@@ -63,6 +66,27 @@ impl Rows {
             .collect();
         let row = |text| New { session, title: "Filler", text, origin: "assistant" };
         self.add_all(texts.iter().map(|text| row(text)));
+    }
+
+    /// Adds many such rows to project 1 by SQL alone.
+    fn add_much_filler(&mut self, n: usize) {
+        let sql = format!(
+            "CREATE TEMP TABLE filler AS WITH RECURSIVE n(i) AS
+               (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {first} + {n})
+             SELECT i, 'layer' || i % 97 AS layer, 'table' || i % 41 AS place FROM n;
+             INSERT INTO observations (id, uuid, session_id, project_id, origin, type, title, narrative,
+               backend, content_hash, created_at_epoch, changed_at_epoch)
+             SELECT i, 'u' || i, 1, 1, 'assistant', 'discovery', 'Filler', 'The module number' || i ||
+               ' of ' || layer || ' keeps its ' || place, 'b', i, i * 1000, 0 FROM filler;
+             INSERT INTO words (rowid, text) SELECT (1 << 40) | (i << 2),
+               'filler it keep ' || layer || ' modul number' || i || ' of ' || place || ' the' FROM filler;
+             INSERT INTO word_totals (scope, kind, n_rows, n_words, first_id, last_id)
+             VALUES (2, 0, {n}, {n} * 60, {first}, {first} + {n} - 1);
+             DROP TABLE filler;",
+            first = self.n + 1,
+        );
+        self.change(&sql);
+        self.n += n as i64;
     }
 
     fn search(&self, query: &str) -> Found {

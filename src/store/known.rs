@@ -1,5 +1,5 @@
-//! Reads what is known of a file, an error or a command: turns whose data name it, and observations
-//! of a file.
+//! Reads what is known of a file, an error or a command: turns and observations by their names in the index,
+//! and, for commands of the user, all turns whose data name it.
 //!
 //! A turn of another project that changed files of this one names them as its own session does. Here it has
 //! their names in this project, and only these files.
@@ -7,10 +7,11 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::observations::list;
 use super::summaries::turn;
+use super::words::{RowId, RowKind};
 use super::{projects, told};
 use crate::memory::{Origin, Turn};
 use crate::project::{named_by, seen_from};
@@ -39,6 +40,7 @@ pub struct TurnRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileNote {
     pub id: i64,
+    pub project_id: Option<i64>,
     pub session_id: Option<i64>,
     pub session: Option<String>,
     pub prompt_number: i64,
@@ -46,10 +48,9 @@ pub struct FileNote {
     pub origin: Origin,
     pub title: String,
     pub is_pinned: bool,
-    /// The session changed the file.
-    pub modified: bool,
-    /// Number of files that the observation names.
-    pub files: usize,
+    /// Paths of the files that the session changed, and that it only read.
+    pub files_modified: Vec<String>,
+    pub files_read: Vec<String>,
     pub created_at_epoch: i64,
 }
 
@@ -60,8 +61,6 @@ pub struct Turns<'a> {
     pub project_id: Option<i64>,
     /// The turn's data or its list of files contains one of these texts. Empty: all turns.
     pub naming: &'a [String],
-    /// How many of the newest turns are examined.
-    pub examined: usize,
 }
 
 /// Visits turns, newest first, until `visit` breaks. Hidden and private ones are left out.
@@ -70,14 +69,13 @@ pub fn visit_turns(
     turns: Turns,
     mut visit: impl FnMut(TurnRow) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
-    let examined = i64::try_from(turns.examined).unwrap_or(i64::MAX);
     let naming = serde_json::to_string(turns.naming).expect("texts serialize to JSON");
     let mut told = match turns.project_id {
         Some(project) => told_here(conn, project, turns)?,
         None => Vec::new(),
     };
-    let mut statement = conn.prepare_cached(&newest_sql(turns.project_id.is_some()))?;
-    let mut rows = statement.query((turns.project_id, examined, naming))?;
+    let mut statement = conn.prepare_cached(&all_sql(turns.project_id.is_some()))?;
+    let mut rows = statement.query((turns.project_id, naming))?;
     while let Some(row) = rows.next()? {
         let row = from_row(row)?;
         for newer in told.extract_if(.., |other| other.id > row.id) {
@@ -97,15 +95,14 @@ pub fn visit_turns(
     Ok(())
 }
 
-/// The newest turns of other projects that are told in this one, newest first. Their names of files are other
+/// The turns of other projects that are told in this one, newest first. Their names of files are other
 /// ones, so only the last part of `naming` is looked for.
 fn told_here(conn: &Connection, project: i64, turns: Turns) -> rusqlite::Result<Vec<TurnRow>> {
-    let limit = i64::try_from(turns.examined).unwrap_or(i64::MAX);
     let last = |name: &String| name.trim_matches('"').rsplit('/').next().map(str::to_owned);
     let naming: Vec<String> = turns.naming.iter().filter_map(last).collect();
     let naming = serde_json::to_string(&naming).expect("texts serialize to JSON");
     let mut statement = conn.prepare_cached(&told_sql())?;
-    let rows = statement.query_map((project, limit, naming), |row| {
+    let rows = statement.query_map((project, naming), |row| {
         Ok((from_row(row)?, row.get::<_, Option<String>>(11)?.unwrap_or_default()))
     })?;
     let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -143,35 +140,40 @@ pub fn turns_after(
         .collect()
 }
 
-/// Observations that name one of these paths, newest first, without those that no session gets.
-/// `now` is in milliseconds.
-pub fn notes_of_file(
+/// The turns among these rows, in their order. Hidden and private ones are left out.
+pub fn turns(conn: &Connection, rows: &[RowId]) -> rusqlite::Result<Vec<TurnRow>> {
+    let mut one = conn.prepare_cached(&one_sql())?;
+    let rows = rows.iter().filter(|row| row.kind == RowKind::Summary);
+    let found = rows.map(|row| one.query_row([row.id], from_row).optional());
+    found.filter_map(Result::transpose).collect()
+}
+
+/// As [`turns`], with the names that files have in this project.
+pub fn turns_here(
     conn: &Connection,
-    project_id: i64,
-    paths: &[String],
-    now: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<FileNote>> {
-    let read = |paths: &[String], sql: &str| -> rusqlite::Result<Vec<FileNote>> {
-        let paths = serde_json::to_string(paths).expect("texts serialize to JSON");
-        conn.prepare_cached(sql)?.query_map((paths, project_id, now, limit as i64), note)?.collect()
-    };
-    let mut notes = read(paths, &of_file_sql("o.project_id = ?2"))?;
-    let elsewhere = names_elsewhere(conn, project_id, paths)?;
-    if !elsewhere.is_empty() {
-        let is_told = format!("o.project_id IS NOT ?2 AND {}", told::turn_in("?2", "o."));
-        notes.extend(read(&elsewhere, &of_file_sql(&is_told))?);
-        notes.sort_by_key(|note| std::cmp::Reverse(note.id));
-        notes.truncate(limit);
+    project: i64,
+    rows: &[RowId],
+) -> rusqlite::Result<Vec<TurnRow>> {
+    let mut found = turns(conn, rows)?;
+    if found.iter().any(|row| row.project_id != Some(project)) {
+        let dirs = projects::work_trees(conn, project)?;
+        for row in found.iter_mut().filter(|row| row.project_id != Some(project)) {
+            let root = match row.session_id {
+                Some(id) => projects::root_of(conn, id)?,
+                None => None,
+            };
+            let other = std::mem::take(row);
+            *row = renamed(other, &dirs, Path::new(&root.unwrap_or_default()));
+        }
     }
-    Ok(notes)
+    Ok(found)
 }
 
 /// How sessions of other projects, of which turns are told in this one, name these files.
-fn names_elsewhere(
+pub fn names_elsewhere(
     conn: &Connection,
     project_id: i64,
-    paths: &[String],
+    paths: &[&str],
 ) -> rusqlite::Result<Vec<String>> {
     let mut roots = conn.prepare_cached(
         "SELECT DISTINCT s.root FROM turn_projects t JOIN sessions s ON s.id = t.session_id
@@ -195,38 +197,40 @@ fn names_elsewhere(
     Ok(names)
 }
 
-/// The user's own rules and decisions that contain a text, newest first. Of the newest 300.
-pub fn notes_of_user(
-    conn: &Connection,
-    project_id: i64,
-    text: &str,
-    now: i64,
-) -> rusqlite::Result<Vec<FileNote>> {
-    conn.prepare_cached(&of_user_sql())?.query_map((project_id, text, now), note)?.collect()
+/// The observations among these rows, in their order, without those that no session gets. `now` is in
+/// milliseconds.
+pub fn notes(conn: &Connection, rows: &[RowId], now: i64) -> rusqlite::Result<Vec<FileNote>> {
+    let mut one = conn.prepare_cached(NOTE)?;
+    let rows = rows.iter().filter(|row| row.kind == RowKind::Observation);
+    let found = rows.map(|row| one.query_row((row.id, now), note).optional());
+    found.filter_map(Result::transpose).collect()
 }
 
-/// The texts are compared after the newest rows are chosen, so that the time is bounded.
-fn newest_sql(of_project: bool) -> String {
-    let project = if of_project { "project_id = ?1" } else { "?1 IS NULL" };
+fn all_sql(of_project: bool) -> String {
+    let project = if of_project { "t.project_id = ?1" } else { "?1 IS NULL" };
     format!(
-        "SELECT {COLUMNS} FROM
-           (SELECT * FROM session_summaries WHERE {project} ORDER BY id DESC LIMIT ?2) AS t
-         LEFT JOIN sessions AS s ON s.id = t.session_id
-         WHERE {VISIBLE} AND {NAMING} ORDER BY t.id DESC"
+        "SELECT {COLUMNS} FROM session_summaries AS t LEFT JOIN sessions AS s ON s.id = t.session_id
+         WHERE {project} AND {VISIBLE} AND {NAMING} ORDER BY t.id DESC"
     )
 }
 
-/// `?3` has the texts.
-const NAMING: &str = "(?3 = '[]' OR EXISTS (SELECT 1 FROM json_each(?3) AS n
+/// `?2` has the texts.
+const NAMING: &str = "(?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) AS n
     WHERE instr(t.turn, n.value) OR instr(t.files_modified, n.value)))";
 
 fn told_sql() -> String {
     format!(
         "SELECT {COLUMNS}, s.root FROM session_summaries AS t
          JOIN sessions AS s ON s.id = t.session_id
-         WHERE t.project_id IS NOT ?1 AND {} AND {VISIBLE} AND {NAMING}
-         ORDER BY t.id DESC LIMIT ?2",
+         WHERE t.project_id IS NOT ?1 AND {} AND {VISIBLE} AND {NAMING} ORDER BY t.id DESC",
         told::turn_in("?1", "t.")
+    )
+}
+
+fn one_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM session_summaries AS t LEFT JOIN sessions AS s ON s.id = t.session_id
+         WHERE t.id = ?1 AND {VISIBLE}"
     )
 }
 
@@ -259,50 +263,29 @@ fn from_row(row: &Row) -> rusqlite::Result<TurnRow> {
     })
 }
 
-fn of_file_sql(of_project: &str) -> String {
-    format!(
-        "SELECT {NOTE} FROM
-           (SELECT observation_id, max(role = 'modified') AS modified FROM observation_files
-            WHERE path IN (SELECT value FROM json_each(?1)) GROUP BY observation_id) AS f
-         JOIN observations AS o ON o.id = f.observation_id
-         LEFT JOIN sessions AS s ON s.id = o.session_id
-         WHERE {of_project} AND {TOLD} ORDER BY o.id DESC LIMIT ?4"
-    )
-}
-
-fn of_user_sql() -> String {
-    format!(
-        "SELECT {} FROM
-           (SELECT * FROM observations INDEXED BY observations_of_user
-            WHERE project_id = ?1 AND origin = 'user' ORDER BY id DESC LIMIT 300) AS o
-         LEFT JOIN sessions AS s ON s.id = o.session_id
-         WHERE (instr(o.title, ?2) OR instr(o.narrative, ?2)) AND {TOLD} ORDER BY o.id DESC",
-        NOTE.replace("f.modified", "0")
-    )
-}
-
-/// What a session may get. `?3` is the time.
-const TOLD: &str = "o.origin <> 'web' AND NOT o.quarantined AND o.superseded_by IS NULL
-    AND (o.expires_at_epoch IS NULL OR o.expires_at_epoch > ?3)";
-
-const NOTE: &str = "o.id, o.session_id, s.content_session_id, o.prompt_number, o.type, o.origin,
-    o.title, o.pinned, f.modified, json_array_length(o.files_modified) +
-    json_array_length(o.files_read), o.created_at_epoch";
+/// What a session may get. `?2` is the time.
+const NOTE: &str =
+    "SELECT o.id, o.project_id, o.session_id, s.content_session_id, o.prompt_number, o.type,
+    o.origin, o.title, o.pinned, o.files_modified, o.files_read, o.created_at_epoch
+  FROM observations AS o LEFT JOIN sessions AS s ON s.id = o.session_id
+  WHERE o.id = ?1 AND o.origin <> 'web' AND NOT o.quarantined AND o.superseded_by IS NULL
+    AND (o.expires_at_epoch IS NULL OR o.expires_at_epoch > ?2)";
 
 fn note(row: &Row) -> rusqlite::Result<FileNote> {
-    let origin: String = row.get(5)?;
+    let origin: String = row.get(6)?;
     Ok(FileNote {
         id: row.get(0)?,
-        session_id: row.get(1)?,
-        session: row.get(2)?,
-        prompt_number: row.get(3)?,
-        kind: row.get(4)?,
+        project_id: row.get(1)?,
+        session_id: row.get(2)?,
+        session: row.get(3)?,
+        prompt_number: row.get(4)?,
+        kind: row.get(5)?,
         // An unknown origin counts as the least trusted one.
         origin: Origin::parse(&origin).unwrap_or(Origin::Web),
-        title: row.get(6)?,
-        is_pinned: row.get(7)?,
-        modified: row.get(8)?,
-        files: row.get::<_, i64>(9)?.try_into().unwrap_or_default(),
-        created_at_epoch: row.get(10)?,
+        title: row.get(7)?,
+        is_pinned: row.get(8)?,
+        files_modified: list(row, 9)?,
+        files_read: list(row, 10)?,
+        created_at_epoch: row.get(11)?,
     })
 }

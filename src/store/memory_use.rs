@@ -163,6 +163,22 @@ pub struct Injected {
     pub cited: bool,
 }
 
+/// The rows that a session was given, each with its place.
+pub fn given(conn: &Connection, session_id: i64) -> Result<Vec<(RowId, String)>> {
+    let mut rows = conn.prepare(
+        "SELECT observation_id, summary_id, place FROM memory_use
+         WHERE session_id = ?1 AND use = 'injected'",
+    )?;
+    let rows = rows.query_map([session_id], |r| {
+        let row = match r.get(0)? {
+            Some(id) => RowId::observation(id),
+            None => RowId::summary(r.get(1)?),
+        };
+        Ok((row, r.get(2)?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The memories that a session was given, in the order of time.
 pub fn injected(conn: &Connection, session_id: i64) -> Result<Vec<Injected>> {
     let mut rows = conn.prepare(

@@ -309,6 +309,22 @@ pub fn counts(conn: &Connection) -> Result<StoreCounts> {
     Ok(counts)
 }
 
+/// The same as the index of words has them, without reading each row. Rows without words are not in it, nor rows
+/// that it lacks while it is built.
+pub fn indexed_counts(conn: &Connection) -> Result<StoreCounts> {
+    let sessions: i64 = conn.query_row("SELECT count(*) FROM sessions", [], |r| r.get(0))?;
+    let totals = words::totals(conn)?;
+    let rows = |kind| {
+        let of_kind = totals.iter().filter(|total| total.kind == kind);
+        of_kind.map(|total| total.rows.unsigned_abs()).sum()
+    };
+    Ok(StoreCounts {
+        sessions: sessions.unsigned_abs(),
+        observations: rows(words::RowKind::Observation),
+        summaries: rows(words::RowKind::Summary),
+    })
+}
+
 /// A read-only connection.
 pub struct Reader {
     conn: Connection,
@@ -352,7 +368,8 @@ impl Reader {
         guard::limit_time(&mut conn, Some(busy_timeout * READ_LIMIT))?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
-        let is_foreign = guard::find_foreign(&conn)? != Foreign::Nothing;
+        let is_foreign =
+            !ensure::is_unchanged(&conn)? && guard::find_foreign(&conn)? != Foreign::Nothing;
         Ok((found == ensure::version() && !is_foreign).then_some(Reader { conn }))
     }
 

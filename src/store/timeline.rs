@@ -1,5 +1,7 @@
 //! Prompts and memories in the order in which they were made.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Result;
@@ -56,25 +58,16 @@ impl Entry {
 }
 
 /// All rows. The text of a summary is what was done or answered: the prompt has the request. Rank 0: prompts, 1: observations, 2: summaries.
-fn all_rows() -> String {
-    let told = |row| told::turn_in("?2", row);
-    format!(
-        "
+const ROWS: &str = "
   SELECT p.created_at_epoch AS at, 0 AS rank, p.id AS id, 'prompt' AS kind,
     ifnull(p.prompt_text, ?1) AS text, p.session_id AS session_id, s.project_id AS project_id
   FROM user_prompts p JOIN sessions s ON s.id = p.session_id
-  WHERE ?2 IS NULL OR s.project_id = ?2 OR {}
   UNION ALL SELECT created_at_epoch, 1, id, type, title, session_id, project_id FROM observations
-  WHERE superseded_by IS NULL AND (?2 IS NULL OR project_id = ?2 OR {})
+  WHERE superseded_by IS NULL
   UNION ALL SELECT created_at_epoch, 2, id, 'summary',
     substr(coalesce(nullif(completed, ''), nullif(notes, ''), nullif(learned, ''),
       nullif(title, ''), request), 1, 400), session_id, project_id
-  FROM session_summaries WHERE NOT hidden AND (?2 IS NULL OR project_id = ?2 OR {})",
-        told("p."),
-        told(""),
-        told("")
-    )
-}
+  FROM session_summaries WHERE NOT hidden";
 
 fn entry(r: &Row) -> rusqlite::Result<Entry> {
     Ok(Entry {
@@ -104,12 +97,16 @@ pub fn find(conn: &Connection, name: &str) -> Result<Option<Entry>> {
     let Some(id) = is_number.then(|| digits.parse::<i64>().ok()).flatten() else {
         return Ok(None);
     };
+    at(conn, rank, id)
+}
+
+/// The row of this rank with this id.
+fn at(conn: &Connection, rank: i64, id: i64) -> Result<Option<Entry>> {
     let sql = format!(
-        "{SELECT} ({}) r LEFT JOIN sessions s ON s.id = r.session_id
-         WHERE r.rank = ?3 AND r.id = ?4",
-        all_rows()
+        "{SELECT} ({ROWS}) r LEFT JOIN sessions s ON s.id = r.session_id
+         WHERE r.rank = ?2 AND r.id = ?3"
     );
-    Ok(conn.prepare(&sql)?.query_row(params![PRIVATE, None::<i64>, rank, id], entry).optional()?)
+    Ok(conn.prepare_cached(&sql)?.query_row(params![PRIVATE, rank, id], entry).optional()?)
 }
 
 /// At most `limit` rows before a position, the nearest ones, oldest first.
@@ -134,6 +131,9 @@ pub fn after(
     rows(conn, scope, position, limit, (">", "ASC"))
 }
 
+/// Rows of the sessions of a project.
+const OF_SESSIONS: &str = "session_id IN (SELECT id FROM sessions WHERE project_id = ?1)";
+
 fn rows(
     conn: &Connection,
     scope: Scope,
@@ -141,19 +141,52 @@ fn rows(
     limit: usize,
     (side, order): (&str, &str),
 ) -> Result<Vec<Entry>> {
-    let (project, session) = match scope {
-        Scope::Project(id) => (Some(id), None),
-        Scope::Session(id) => (None, Some(id)),
+    let (id, owner, of_prompts) = match scope {
+        Scope::Project(id) => (id, "project_id = ?1", OF_SESSIONS),
+        Scope::Session(id) => (id, "session_id = ?1", "session_id = ?1"),
     };
+    // Each table is read in the order of an index, up to the limit. Of rows of the same time, those of lower
+    // ranks and those with smaller ids come first.
+    let [prompt, observation, summary] = [0, 1, 2].map(|rank| match rank.cmp(&position.rank) {
+        Ordering::Less => i64::MAX,
+        Ordering::Equal => position.id,
+        Ordering::Greater => -1,
+    });
+    let nearest = |table: &str, rank: i64, condition: &str| {
+        format!(
+            "SELECT * FROM (SELECT created_at_epoch AS at, {rank} AS rank, id FROM {table}
+             WHERE {condition} AND (created_at_epoch, id) {side} (?2, ?{})
+             ORDER BY created_at_epoch {order}, id {order} LIMIT ?3)",
+            rank + 4
+        )
+    };
+    let of_owner = |prompts: &str, memories: &str| {
+        [
+            nearest("user_prompts", 0, prompts),
+            nearest("observations", 1, &format!("{memories} AND superseded_by IS NULL")),
+            nearest("session_summaries", 2, &format!("{memories} AND NOT hidden")),
+        ]
+    };
+    let mut parts = of_owner(of_prompts, owner).to_vec();
+    if let Scope::Project(_) = scope {
+        let told = told::turn_in("?1", "");
+        let prompts = format!("{told} AND NOT {OF_SESSIONS}");
+        parts.extend(of_owner(&prompts, &format!("{told} AND project_id IS NOT ?1")));
+    }
     let sql = format!(
-        "{SELECT} ({}) r LEFT JOIN sessions s ON s.id = r.session_id
-         WHERE (?3 IS NULL OR r.session_id = ?3) AND (r.at, r.rank, r.id) {side} (?4, ?5, ?6)
-         ORDER BY r.at {order}, r.rank {order}, r.id {order} LIMIT ?7",
-        all_rows()
+        "{} ORDER BY at {order}, rank {order}, id {order} LIMIT ?3",
+        parts.join(" UNION ALL ")
     );
-    let mut rows = conn.prepare(&sql)?;
-    let Position { at_epoch, rank, id } = position;
-    let rows = rows
-        .query_map(params![PRIVATE, project, session, at_epoch, rank, id, limit as i64], entry)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut positions = conn.prepare_cached(&sql)?;
+    let limit = limit as i64;
+    let positions = positions
+        .query_map(params![id, position.at_epoch, limit, prompt, observation, summary], |r| {
+            Ok((r.get::<_, i64>(1)?, r.get::<_, i64>(2)?))
+        })?;
+    let mut found = Vec::new();
+    for row in positions {
+        let (rank, id) = row?;
+        found.extend(at(conn, rank, id)?);
+    }
+    Ok(found)
 }

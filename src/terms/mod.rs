@@ -14,8 +14,9 @@ pub use fold::compose;
 use fold::{Class, class, push_folded};
 use porter::porter;
 
-/// The version of the words that this module makes of a text.
-pub const VERSION: u32 = 1;
+/// The version of what the index holds: the words that this module makes of a text, and the names of a row
+/// (`store/words/names.rs`).
+pub const VERSION: u32 = 2;
 
 /// Longer words are cut, in bytes.
 const MAX_WORD: usize = 64;
@@ -235,35 +236,39 @@ pub fn stem(word: &str) -> String {
 }
 
 /// The irregular forms of words with this stem.
-pub fn irregular_forms(stem: &str) -> &'static [&'static str] {
-    static FORMS: OnceLock<HashMap<String, Vec<&'static str>>> = OnceLock::new();
-    let forms = FORMS.get_or_init(|| {
-        let mut forms: HashMap<String, Vec<&'static str>> = HashMap::new();
-        for (form, base) in irregular() {
-            forms.entry(porter(base)).or_default().push(form);
-        }
-        forms
-    });
-    forms.get(stem).map_or(&[], Vec::as_slice)
+pub fn irregular_forms(stem: &str) -> impl Iterator<Item = &'static str> {
+    let first = stem.chars().next().unwrap_or_default();
+    let same = table().filter(move |(base, _)| base.starts_with(first));
+    same.filter(move |(base, _)| porter(base) == stem).flat_map(|(_, forms)| forms.split(' '))
+}
+
+/// The base forms, each with its irregular forms.
+fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("irregular.tsv").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('\t'))
 }
 
 fn irregular() -> &'static HashMap<&'static str, &'static str> {
     static BASES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
     BASES.get_or_init(|| {
-        let lines = include_str!("irregular.tsv").lines().filter(|line| !line.starts_with('#'));
-        let pairs = lines.filter_map(|line| line.split_once('\t'));
-        pairs.flat_map(|(base, forms)| forms.split(' ').map(move |form| (form, base))).collect()
+        table().flat_map(|(base, forms)| forms.split(' ').map(move |form| (form, base))).collect()
     })
 }
 
 /// Whether the folded word is so common that it says nothing about a text.
 pub fn is_stop_word(word: &str) -> bool {
-    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    /// By their first byte. A search asks for each word of its candidates.
+    static WORDS: OnceLock<Vec<Vec<&'static str>>> = OnceLock::new();
     const LONGEST: usize = 10;
-    word.len() <= LONGEST
-        && WORDS
-            .get_or_init(|| include_str!("stop_words.txt").split_whitespace().collect())
-            .contains(word)
+    let words = WORDS.get_or_init(|| {
+        let mut words = vec![Vec::new(); 256];
+        for word in include_str!("stop_words.txt").split_whitespace() {
+            words[usize::from(word.as_bytes()[0])].push(word);
+        }
+        words
+    });
+    let same = word.bytes().next().map(|first| &words[usize::from(first)]);
+    word.len() <= LONGEST && same.is_some_and(|words| words.contains(&word))
 }
 
 /// The stems of the texts' words, each once, separated by spaces, and the number of words.
@@ -349,7 +354,7 @@ mod tests {
         {
             assert_eq!(stem(a), stem(b), "{a} {b}");
         }
-        assert!(irregular_forms(&stem("writes")).contains(&"wrote"));
+        assert!(irregular_forms(&stem("writes")).any(|form| form == "wrote"));
     }
 
     #[test]

@@ -105,10 +105,10 @@ fn recall(
             .filter(|_| !memories.is_empty());
     }
     let mut found = find(settings, conn, asked, question, &place).ok()?;
-    let told = place.session.map(|id| memory_use::injected(conn, id)).transpose().ok()?;
+    let told = place.session.map(|id| memory_use::given(conn, id)).transpose().ok()?;
     let told = told.unwrap_or_default();
     let counts = |place: &str| question.repeats(place);
-    let is_told = |row: RowId| told.iter().any(|told| told.row == row && counts(&told.place));
+    let is_told = |row: RowId| told.iter().any(|(told, place)| *told == row && counts(place));
     let known = given.rows(counts);
     found.retain(|memory| !known.contains(&memory.row) && !is_told(memory.row));
     let found = recalled::fitting(&introduction, found, settings.config.recall.tokens);

@@ -1,14 +1,15 @@
 //! What went wrong with a command the last time.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
-
 use rusqlite::{Connection, Result};
 
-use super::{EXAMINED, Known, KnownKind, as_stored, in_turn};
+use super::{Known, KnownKind, in_turn};
 use crate::activity::{WrittenCommand, written_commands};
 use crate::memory::{Blocker, BlockerKind, CommandUse, Evidence};
-use crate::store::known::{self, TurnRow, Turns};
+use crate::store::known::{self, TurnRow};
+use crate::store::words::{Name, named};
+
+/// How many turns are read: the newest one tells the last use, unless it is hidden.
+const MAX_TURNS: usize = 5;
 
 /// What went wrong with one of the commands of a line the last time that it was used: it failed, the
 /// user refused it, or its changes were taken back. `None` if it worked the last time. Checks are left
@@ -25,33 +26,43 @@ pub fn about_command(conn: &Connection, project_id: i64, command: &str) -> Resul
 }
 
 fn last_use(conn: &Connection, project_id: i64, written: &WrittenCommand) -> Result<Option<Known>> {
-    let text = if written.is_risky { &written.name } else { &written.line };
-    let naming = [as_stored(text).trim_matches('"').to_owned()];
-    let query = Turns { project_id: Some(project_id), naming: &naming, examined: EXAMINED };
-    let mut found = None;
-    // Files that later turns of a session put back.
-    let mut put_back: HashSet<(Option<i64>, String)> = HashSet::new();
-    known::visit_turns(conn, query, |row| {
+    let name = match written.is_risky {
+        true => Name::Program(&written.name),
+        false => Name::Command(&written.line),
+    };
+    let rows = named(conn, project_id, &[name], MAX_TURNS)?;
+    for row in known::turns(conn, &rows)? {
         let evidence = &row.turn.evidence;
         if let Some(known) = refused(&row, written) {
-            found = Some(known);
-            return ControlFlow::Break(());
+            return Ok(Some(known));
         }
         let used = evidence.commands.iter().rev().find(|used| is_same(written, used));
-        if let Some(used) = used {
-            let is_back = |file: &String| put_back.contains(&(row.session_id, file.clone()));
-            let undone = used.undone || used.files.iter().any(is_back);
-            found = match (undone, used.ok) {
-                (true, _) => Some(undone_use(&row, used)),
-                (false, false) => Some(failed_use(&row, used, evidence)),
-                (false, true) => None,
-            };
-            return ControlFlow::Break(());
-        }
-        put_back.extend(evidence.put_back.iter().map(|file| (row.session_id, file.clone())));
-        ControlFlow::Continue(())
-    })?;
-    Ok(found)
+        let Some(used) = used else { continue };
+        let undone = used.undone || was_put_back(conn, project_id, &row, used)?;
+        return Ok(match (undone, used.ok) {
+            (true, _) => Some(undone_use(&row, used)),
+            (false, false) => Some(failed_use(&row, used, evidence)),
+            (false, true) => None,
+        });
+    }
+    Ok(None)
+}
+
+/// Whether a later turn of the session put back one of the command's files.
+fn was_put_back(
+    conn: &Connection,
+    project_id: i64,
+    row: &TurnRow,
+    used: &CommandUse,
+) -> Result<bool> {
+    let names: Vec<Name> = used.files.iter().map(|path| Name::PutBack(path)).collect();
+    let mut later = named(conn, project_id, &names, MAX_TURNS)?;
+    later.retain(|named| named.id > row.id);
+    let is_back = |later: &TurnRow| {
+        let mut back = later.turn.evidence.put_back.iter();
+        later.session_id == row.session_id && back.any(|path| used.files.contains(path))
+    };
+    Ok(known::turns(conn, &later)?.iter().any(is_back))
 }
 
 fn is_same(written: &WrittenCommand, used: &CommandUse) -> bool {

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Result};
 
-use super::{EXAMINED, Known, KnownKind, as_stored, in_turn, listed};
+use super::{Known, KnownKind, as_stored, in_turn, listed};
 use crate::activity::error_prints;
 use crate::evidence::{covers_failure, is_same_command};
 use crate::memory::{Evidence, Failure, Outcome};
 use crate::store::known::{self, TurnRow, Turns};
+use crate::store::words::{Name, named};
 
 /// Maximum number of prints of a text that is asked about.
 const MAX_PRINTS: usize = 60;
@@ -18,8 +19,9 @@ const MAX_WORDS: usize = 4;
 const MAX_TURNS: usize = 12;
 /// Of more changed files, nobody knows which one helped.
 const MAX_CHANGED: usize = 20;
-/// Maximum number of occurrences that are followed.
+/// Maximum number of occurrences that are followed, and for a session that is under way.
 const MAX_OCCURRENCES: usize = 20;
+const MAX_TOLD_OCCURRENCES: usize = 5;
 
 /// What was done after an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,36 +76,44 @@ impl Likeness {
 /// What helped when this error occurred the last time. `None` if nothing is known, or if it came back
 /// in the same session. `error` is the output of a failed command.
 pub fn about_error(conn: &Connection, project_id: i64, error: &str) -> Result<Option<Known>> {
-    let fixes = fixes(conn, Some(project_id), error, EXAMINED, 1)?;
+    let asked = Asked::read(error);
+    let names: Vec<Name> = asked.prints.iter().map(|print| Name::Error(print)).collect();
+    let rows = named(conn, project_id, &names, MAX_TOLD_OCCURRENCES)?;
+    let fixes = fixes_after(conn, &asked, &known::turns(conn, &rows)?)?;
     // The same test may fail for another reason.
     let fix = fixes.into_iter().find(|fix| fix.likeness > Likeness::Test);
     Ok(fix.map(|fix| Known::of_turn(KnownKind::Fixed, &fix.fixed, fix.sentence())))
 }
 
 /// The fixes of an error, the most alike first, then the newest. `project_id`: `None` for all projects.
+/// Examines all turns.
 pub fn fixes(
     conn: &Connection,
     project_id: Option<i64>,
     error: &str,
-    examined: usize,
     limit: usize,
 ) -> Result<Vec<Fix>> {
     let asked = Asked::read(error);
     if asked.naming.is_empty() {
         return Ok(Vec::new());
     }
-    let naming = &asked.naming;
     let mut occurrences: Vec<TurnRow> = Vec::new();
-    let query = Turns { project_id, naming, examined };
-    known::visit_turns(conn, query, |row| {
+    known::visit_turns(conn, Turns { project_id, naming: &asked.naming }, |row| {
         occurrences.push(row);
         match occurrences.len() == MAX_OCCURRENCES {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     })?;
+    let mut found = fixes_after(conn, &asked, &occurrences)?;
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// The fixes after these turns, the most alike first, then the newest.
+fn fixes_after(conn: &Connection, asked: &Asked, occurrences: &[TurnRow]) -> Result<Vec<Fix>> {
     let mut found: Vec<Fix> = Vec::new();
-    for row in &occurrences {
+    for row in occurrences {
         for failure in row.turn.evidence.failures.iter().rev() {
             let Some(likeness) = asked.likeness(failure) else { continue };
             if let Some(fix) = follow(conn, row, failure, likeness)? {
@@ -116,7 +126,6 @@ pub fn fixes(
         }
     }
     found.sort_by_key(|fix| std::cmp::Reverse((fix.likeness, fix.fixed.id)));
-    found.truncate(limit);
     Ok(found)
 }
 

@@ -134,6 +134,6 @@ fn a_test_that_fails_again_has_a_fix_only_for_a_person() {
         Failure { passed: true, changed: vec!["src/a.rs".into()], ..failure("cargo test", output) };
     memory.turn(1, 1, "Fix", Evidence { failures: vec![fixed], ..Default::default() });
     assert_eq!(text(&memory, output), None);
-    let found = fixes(&memory.conn, None, output, 100, 5).unwrap();
+    let found = fixes(&memory.conn, None, output, 5).unwrap();
     assert_eq!((found.len(), found[0].likeness), (1, Likeness::Test));
 }

@@ -1,18 +1,18 @@
 //! What is known of a file: rules that name it, refused and undone changes, failures after its last
 //! change, observations, the last change.
 
-use std::ops::ControlFlow;
-
 use rusqlite::{Connection, Result};
 
-use super::{EXAMINED, Known, KnownKind, as_stored, in_turn, listed, safe_names, title};
+use super::{Known, KnownKind, in_turn, listed, safe_names, title};
 use crate::clock;
 use crate::memory::{Change, CheckRun, FileChange};
-use crate::store::known::{self, FileNote, TurnRow, Turns};
-use crate::store::words::RowId;
+use crate::store::known::{self, FileNote, TurnRow};
+use crate::store::words::{EVERYWHERE, Name, RowId, file_name, named};
 
-/// Maximum number of turns and observations that are read.
-const MAX_ROWS: usize = 40;
+/// How many turns of each kind are read: the newest one tells most, unless it is hidden.
+const MAX_TURNS: usize = 3;
+/// Maximum number of observations that are read.
+const MAX_NOTES: usize = 30;
 /// An observation of more files says little about each of them.
 const MAX_FILES: usize = 12;
 
@@ -25,38 +25,38 @@ pub fn about_file(
     limit: usize,
 ) -> Result<Vec<Known>> {
     let now = clock::now_ms();
-    let mut turns = Vec::new();
-    let mut paths = vec![path.to_owned()];
-    // Also as the end of an absolute path.
-    let naming = [as_stored(path)[1..].to_owned()];
-    let query = Turns { project_id: Some(project_id), naming: &naming, examined: EXAMINED };
-    known::visit_turns(conn, query, |row| {
-        let evidence = &row.turn.evidence;
-        let is_named = change(&row, path).is_some()
-            || evidence.put_back.iter().any(|back| back == path)
-            || refused(&row, path).is_some();
-        if is_named {
-            turns.push(row);
-        }
-        if turns.len() == MAX_ROWS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let moved = turns.iter().flat_map(|row| &row.turn.evidence.files);
-    paths.extend(moved.filter(|file| file.path == path).filter_map(|file| file.from.clone()));
+    let name = file_name(path);
+    let elsewhere = known::names_elsewhere(conn, project_id, &[path])?;
+    let turns = |names: &[Name]| -> Result<Vec<TurnRow>> {
+        known::turns_here(conn, project_id, &named(conn, project_id, names, MAX_TURNS)?)
+    };
+    let turns_with = |name: fn(&str) -> Name| -> Result<Vec<TurnRow>> {
+        let names: Vec<Name> =
+            elsewhere.iter().map(String::as_str).chain([path]).map(name).collect();
+        turns(&names)
+    };
     let mut out: Vec<Known> = Vec::new();
-    let name = path.rsplit('/').next().unwrap_or(path);
-    for note in known::notes_of_user(conn, project_id, name, now)? {
+    for note in notes_that_mention(conn, project_id, name, now)? {
         out.push(noted(&note, KnownKind::Said));
     }
-    out.extend(turns.iter().find_map(|row| refused(row, path)));
-    out.extend(turns.iter().find_map(|row| put_back(row, path)));
-    let last = turns.iter().find_map(|row| Some((row, change(row, path)?)));
+    out.extend(turns(&[Name::Refused(name)])?.iter().find_map(|row| refused(row, path)));
+    out.extend(turns_with(Name::PutBack)?.iter().find_map(|row| put_back(row, path)));
+    let changes = turns_with(Name::Changed)?;
+    let last = changes.iter().find_map(|row| Some((row, change(row, path)?)));
     out.extend(last.and_then(|(row, file)| failing(row, file)));
-    let mut notes = known::notes_of_file(conn, project_id, &paths, now, MAX_ROWS)?;
-    notes.retain(|note| note.files <= MAX_FILES || note.is_pinned);
+    let moves = turns_with(Name::Moved)?;
+    let mut paths = vec![path];
+    paths.extend(moves.iter().filter_map(|row| change(row, path)?.from.as_deref()));
+    let mut notes = notes_of_file(conn, project_id, &paths, now, MAX_NOTES)?;
+    notes.retain(|note| n_files(note) <= MAX_FILES || note.is_pinned);
     // Decisions before changes; the last change is told below.
     notes.sort_by_key(|note| (!note.is_pinned, rank(&note.kind), std::cmp::Reverse(note.id)));
     for note in notes {
-        let is_last = last.is_some_and(|(row, _)| is_of_turn(&note, row) && note.modified);
+        let is_it = |file: &String| {
+            paths.contains(&file.as_str()) || elsewhere.iter().any(|name| name == file)
+        };
+        let is_modified = note.files_modified.iter().any(is_it);
+        let is_last = last.is_some_and(|(row, _)| is_of_turn(&note, row) && is_modified);
         let is_known = out.iter().any(|known| known.row == RowId::observation(note.id));
         if !is_last && !is_known {
             out.push(noted(&note, KnownKind::Noted));
@@ -68,6 +68,49 @@ pub fn about_file(
     }
     out.truncate(limit);
     Ok(out)
+}
+
+/// What the user said about a file of this name, also in every project.
+fn notes_that_mention(
+    conn: &Connection,
+    project_id: i64,
+    name: &str,
+    now: i64,
+) -> Result<Vec<FileNote>> {
+    let mut found = Vec::new();
+    for project in [project_id, EVERYWHERE] {
+        let rows = named(conn, project, &[Name::Mentioned(name)], MAX_NOTES)?;
+        found.extend(known::notes(conn, &rows, now)?);
+    }
+    Ok(found)
+}
+
+/// Observations of the project, and of turns that are told in it, that name one of these paths, newest first.
+pub(super) fn notes_of_file(
+    conn: &Connection,
+    project_id: i64,
+    paths: &[&str],
+    now: i64,
+    limit: usize,
+) -> Result<Vec<FileNote>> {
+    let elsewhere = known::names_elsewhere(conn, project_id, paths)?;
+    let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
+    let names: Vec<Name> =
+        paths.iter().chain(&elsewhere).map(|path| Name::Noted(path)).collect();
+    let mut found = known::notes(conn, &named(conn, project_id, &names, limit)?, now)?;
+    let everywhere = known::notes(conn, &named(conn, EVERYWHERE, &names, limit)?, now)?;
+    found.extend(everywhere.into_iter().filter(|note| note.project_id == Some(project_id)));
+    found.retain(|note| {
+        let is_own = note.project_id == Some(project_id);
+        let paths = if is_own { paths } else { &elsewhere };
+        let mut files = note.files_modified.iter().chain(&note.files_read);
+        files.any(|file| paths.contains(&file.as_str()))
+    });
+    Ok(found)
+}
+
+fn n_files(note: &FileNote) -> usize {
+    note.files_modified.len() + note.files_read.len()
 }
 
 /// Whether an observation tells about this turn.

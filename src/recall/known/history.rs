@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, Result};
 
 use super::as_stored;
+use super::file::notes_of_file;
 use crate::activity::line_prints;
 use crate::clock;
 use crate::memory::{Change, FileChange};
@@ -51,7 +52,7 @@ pub fn changes_of_file(conn: &Connection, project_id: i64, path: &str) -> Result
     while at < names.len() && at < MAX_NAMES {
         let (name, until) = names[at].clone();
         let naming = [as_stored(&name)];
-        let query = Turns { project_id: Some(project_id), naming: &naming, examined: usize::MAX };
+        let query = Turns { project_id: Some(project_id), naming: &naming };
         known::visit_turns(conn, query, |row| {
             if row.id >= until {
                 return ControlFlow::Continue(());
@@ -66,8 +67,8 @@ pub fn changes_of_file(conn: &Connection, project_id: i64, path: &str) -> Result
         })?;
         at += 1;
     }
-    let paths: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
-    let notes = known::notes_of_file(conn, project_id, &paths, clock::now_ms(), MAX_NOTES)?;
+    let paths: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+    let notes = notes_of_file(conn, project_id, &paths, clock::now_ms(), MAX_NOTES)?;
     let mut turns: Vec<FileTurn> = found.into_values().rev().collect();
     for turn in &mut turns {
         let is_its = |note: &&FileNote| {
@@ -106,7 +107,7 @@ fn file_turn(row: TurnRow, path: &str) -> Option<FileTurn> {
 pub fn paths_ending(conn: &Connection, project_id: i64, name: &str) -> Result<Vec<String>> {
     let ending = format!("/{name}");
     let naming = [as_stored(&ending)[1..].to_owned()];
-    let query = Turns { project_id: Some(project_id), naming: &naming, examined: usize::MAX };
+    let query = Turns { project_id: Some(project_id), naming: &naming };
     let mut paths: Vec<String> = Vec::new();
     known::visit_turns(conn, query, |row| {
         let changed = row.turn.evidence.files.into_iter().map(|file| file.path);

@@ -42,7 +42,7 @@ pub fn invocations(
     now: i64,
 ) -> Result<Vec<Invocation>> {
     let naming = [as_stored(tool).trim_matches('"').to_owned()];
-    let query = Turns { project_id: None, naming: &naming, examined: usize::MAX };
+    let query = Turns { project_id: None, naming: &naming };
     let mut found: HashMap<(bool, String, String), Invocation> = HashMap::new();
     known::visit_turns(conn, query, |row| {
         let is_here = here.is_some() && row.project_id == here;

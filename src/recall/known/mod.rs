@@ -23,8 +23,6 @@ pub use file::about_file;
 pub use history::{FileTurn, changes_of_file, paths_ending};
 pub use invocations::{Invocation, invocations};
 
-/// How many of a project's newest turns are examined.
-const EXAMINED: usize = 400;
 /// Maximum number of names that a text lists.
 const MAX_LISTED: usize = 3;
 /// Maximum number of characters of a line that the assistant said.

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::memory::{Change, CommandUse, Evidence, Failure, FileChange, Turn};
 use crate::store::testing::in_memory_db;
+use crate::store::words::{self, RowId};
 
 pub const PROJECT: i64 = 1;
 
@@ -33,6 +34,7 @@ impl Memory {
                 params![id, session, title, serde_json::to_string(&turn).unwrap()],
             )
             .unwrap();
+        self.index(RowId::summary(id));
     }
 
     fn session(&self, id: i64) {
@@ -65,6 +67,13 @@ impl Memory {
                 params![id, path],
             )
             .unwrap();
+        self.index(RowId::observation(id));
+    }
+
+    fn index(&self, row: RowId) {
+        let tx = self.conn.unchecked_transaction().unwrap();
+        words::add(&tx, row).unwrap();
+        tx.commit().unwrap();
     }
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rusqlite::Connection;
 use scan::Scan;
 
+use super::parts::{Part, is_on};
 use super::query::Query;
 use super::select::{Selected, accepted};
 use super::{Explain, Request};
@@ -26,6 +27,9 @@ const FULL_PASSAGE: usize = 150;
 
 /// The neighbours of so many candidates are candidates, too.
 const MAX_WITH_NEIGHBOURS: usize = 30;
+
+/// An injection tells a few rows: the passages of so many reach into their neighbours, the best by themselves.
+const MAX_INJECTED_WITH_NEIGHBOURS: usize = 10;
 
 /// At most so many neighbours on each side are in a passage.
 const MAX_NEIGHBOURS: usize = 8;
@@ -82,38 +86,29 @@ pub fn score(
 ) -> store::Result<Ranking> {
     let mut rows = std::mem::take(&mut selected.candidates);
     let selected = &*selected;
-    let mut scorer = Scorer { conn, selected, scans: HashMap::new(), beside: HashMap::new() };
-    for stored in &rows {
-        scorer.scan(stored);
-    }
-    let mut added: Vec<StoredRow> = Vec::new();
-    // Without words there is no passage that neighbours could complete.
-    let n_with_neighbours = if selected.terms.list.is_empty() { 0 } else { MAX_WITH_NEIGHBOURS };
-    for stored in rows.iter().take(n_with_neighbours) {
-        for side in [Side::Before, Side::After] {
-            let len = scorer.scan(stored).len;
-            for &row in scorer.beside(stored, len, side)?.iter().take(1) {
-                if rows.iter().chain(&added).any(|known| known.row == row) {
-                    continue;
-                }
-                let Some(near) = accepted(conn, query, request, row)? else { continue };
-                if scorer.scan(&near).len < FULL_PASSAGE {
-                    added.push(near);
-                }
-            }
-        }
-    }
-    rows.append(&mut added);
     let is_short = !query.text.is_empty() && query.text.len() <= MAX_VERBATIM;
     let raw = is_short.then(|| Needle::new(&query.text));
+    let mut scorer =
+        Scorer { conn, selected, query, raw, scans: HashMap::new(), beside: HashMap::new() };
     let mut scored = Vec::new();
-    for row in rows {
-        let found = scorer.score(row, query, raw.as_ref())?;
-        // A query without words has its candidates by other means.
-        if found.score > 0.0 || selected.terms.list.is_empty() {
-            scored.push(found);
+    if request.for_injection {
+        // A row that is told unasked has words of the text itself.
+        for row in rows {
+            scored.push(scorer.score(row, Passage::Own)?);
         }
+        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let rest = scored.split_off(scored.len().min(MAX_INJECTED_WITH_NEIGHBOURS));
+        rows = scored.into_iter().map(|scored| scored.row).collect();
+        scored = rest;
+    } else {
+        let beside = scorer.candidates_beside(&rows, request)?;
+        rows.extend(beside);
     }
+    for row in rows {
+        scored.push(scorer.score(row, Passage::WithNeighbours)?);
+    }
+    // A query without words has its candidates by other means.
+    scored.retain(|found| found.score > 0.0 || selected.terms.list.is_empty());
     let top = scored.iter().map(|scored| scored.score).fold(0.0, f64::max);
     for scored in scored.iter_mut().filter(|scored| scored.explain.verbatim) {
         scored.score += top;
@@ -149,9 +144,19 @@ fn lower_web(scored: &mut [Scored]) {
     }
 }
 
+/// What a short row's passage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    Own,
+    WithNeighbours,
+}
+
 struct Scorer<'a> {
     conn: &'a Connection,
     selected: &'a Selected,
+    query: &'a Query,
+    /// The text of the query as it was typed, if it is short.
+    raw: Option<Needle>,
     scans: HashMap<RowId, Rc<Scan>>,
     beside: HashMap<(RowId, Side), Rc<[RowId]>>,
 }
@@ -163,15 +168,38 @@ impl Scorer<'_> {
         scan.or_insert_with(|| Rc::new(new())).clone()
     }
 
-    fn score(
+    /// Short neighbours of the first candidates: the answer often stands beside the words of the question.
+    fn candidates_beside(
         &mut self,
-        row: StoredRow,
-        query: &Query,
-        raw: Option<&Needle>,
-    ) -> store::Result<Scored> {
+        rows: &[StoredRow],
+        request: &Request,
+    ) -> store::Result<Vec<StoredRow>> {
+        let mut added: Vec<StoredRow> = Vec::new();
+        // Without words there is no passage that neighbours could complete.
+        let n = if self.selected.terms.list.is_empty() { 0 } else { MAX_WITH_NEIGHBOURS };
+        for stored in rows.iter().take(n) {
+            for side in [Side::Before, Side::After] {
+                let len = self.scan(stored).len;
+                for &row in self.beside(stored, len, side)?.iter().take(1) {
+                    if rows.iter().chain(&added).any(|known| known.row == row) {
+                        continue;
+                    }
+                    let near = accepted(self.conn, self.query, request, row)?;
+                    let Some(near) = near else { continue };
+                    if self.scan(&near).len < FULL_PASSAGE {
+                        added.push(near);
+                    }
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    fn score(&mut self, row: StoredRow, passage: Passage) -> store::Result<Scored> {
         let scan = self.scan(&row);
         let Selected { weights, mean, n, terms, .. } = self.selected;
-        let k = 0.35 + 0.65 * (scan.len as f64).max(MIN_WORDS) / mean;
+        let floor = if is_on(Part::Floor) { MIN_WORDS } else { 0.0 };
+        let k = 0.35 + 0.65 * (scan.len as f64).max(floor) / mean;
         let counts = scan.counts(weights.len());
         let value = |counts: &[u32], f: &dyn Fn(f64) -> f64| -> f64 {
             let counted = counts.iter().zip(weights).filter(|(tf, _)| **tf > 0);
@@ -184,12 +212,14 @@ impl Scorer<'_> {
                 let windows = scan.windows(weights.len(), PASSAGE, STEP).into_iter();
                 windows.max_by(|a, b| in_passage(a).total_cmp(&in_passage(b))).unwrap_or_default()
             }
-            len if len >= FULL_PASSAGE => counts.clone(),
+            len if len >= FULL_PASSAGE || passage == Passage::Own => counts.clone(),
+            _ if !is_on(Part::Neighbours) => counts.clone(),
             _ => self.with_neighbours(&row, &scan, counts.clone())?,
         };
         let best = in_passage(&passage);
         let n_pairs = scan.pairs(terms);
-        let pair_weight = PAIR_WEIGHT * (1.0 + n).ln();
+        let pair_weight = if is_on(Part::Pairs) { PAIR_WEIGHT * (1.0 + n).ln() } else { 0.0 };
+        let passage_weight = if is_on(Part::Passages) { PASSAGE_WEIGHT } else { 0.0 };
         let pairs =
             pair_weight * n_pairs.iter().map(|n| (1.0 + f64::from(*n) / k).ln()).sum::<f64>();
         let n_distinct = n_pairs.iter().filter(|n| **n > 0).count() as f64;
@@ -205,19 +235,19 @@ impl Scorer<'_> {
         let shared = parts(&counts);
         let shared = shared.iter().zip(weights).filter(|(tf, _)| **tf > 0);
         let evidence = shared.map(|(_, weight)| weight).sum::<f64>() / (1.0 + n).ln();
-        let factor = factor(&row, query.now);
+        let factor = factor(&row, self.query.now);
         let has = |raw: &Needle| row.document.parts().iter().any(|part| raw.is_in(part));
         // A row without one of the words cannot contain the text.
         let has_words = counts.iter().all(|n| *n > 0);
-        let verbatim = has_words && raw.is_some_and(has);
+        let verbatim = has_words && self.raw.as_ref().is_some_and(has);
         let words = terms.list.iter().zip(&counts).filter(|(_, n)| **n > 0);
         Ok(Scored {
-            score: (of_row + PASSAGE_WEIGHT * best + pairs) * factor,
+            score: (of_row + passage_weight * best + pairs) * factor,
             strength: strength * evidence.min(MAX_EVIDENCE).powf(EVIDENCE_EXPONENT),
             explain: Explain {
                 words: words.map(|(term, n)| (term.word.clone(), *n as usize)).collect(),
                 row: of_row,
-                passage: PASSAGE_WEIGHT * best,
+                passage: passage_weight * best,
                 pairs,
                 factor,
                 verbatim,

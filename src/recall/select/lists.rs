@@ -92,3 +92,36 @@ pub fn read_whole(
     }
     Ok(n_read)
 }
+
+/// Adds to the lists that were not read as a whole which rows of the whole ones they have: a row with a rare word
+/// then has the sum of all its words. SQLite intersects two lists 25 times faster than it returns their rows.
+/// `budget`: how long the intersected lists are together, the shorter ones first. Returns the number of rows that
+/// were read.
+pub fn complete(
+    conn: &Connection,
+    words: &[Expression],
+    lists: &mut [List],
+    mut budget: usize,
+) -> store::Result<usize> {
+    let mut order: Vec<usize> = (0..lists.len()).filter(|i| !lists[*i].is_whole).collect();
+    order.sort_by(|a, b| lists[*a].df.total_cmp(&lists[*b].df));
+    let mut n_read = 0;
+    for i in order {
+        let (range, df) = (lists[i].range.clone(), lists[i].df as usize);
+        let rare = lists.iter().filter(|list| list.is_whole && list.range == range);
+        let n_rare: usize = rare.clone().map(|list| list.rows.len()).sum();
+        if n_rare == 0 || df > budget {
+            continue;
+        }
+        budget -= df;
+        let rare = Expression::or(rare.map(|list| &words[list.term]));
+        let both = words[lists[i].term].and(&rare);
+        let rows = postings(conn, &both, &range, Order::OldestFirst, n_rare)?;
+        n_read += rows.len();
+        let list = &mut lists[i];
+        list.rows.extend(rows);
+        list.rows.sort_unstable();
+        list.rows.dedup();
+    }
+    Ok(n_read)
+}

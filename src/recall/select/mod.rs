@@ -11,6 +11,7 @@ use place::Place;
 use ranked::Ranked;
 use rusqlite::Connection;
 
+use super::parts::{Part, is_on};
 use super::query::{Projects, Query};
 use super::sums::Sums;
 use super::terms::{Term, Terms};
@@ -40,6 +41,13 @@ const FEW: f64 = 100.0;
 
 const MAX_CANDIDATES: usize = 100;
 const MAX_UNASKED: usize = 30;
+
+/// An injection tells few rows, and a hook pays for each of them with a process that has read nothing yet: a
+/// microsecond for four postings, and twenty for a candidate.
+const INJECTION_BUDGET: usize = 2_500;
+/// The lists of more common words are intersected with those of rare words, up to this length together.
+const INTERSECTED: usize = 60_000;
+const MAX_INJECTION_CANDIDATES: usize = 30;
 
 /// How many rows are read for candidates that meet the conditions, and how many are asked whether they
 /// meet the filters.
@@ -131,7 +139,10 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         if borrows {
             df += BORROWED * lists::share(conn, &place, word)?;
         }
-        let value = (1.0 + (selected.n - df + 0.5).max(0.0) / (df + 0.5)).ln();
+        let value = match is_on(Part::Idf) {
+            true => (1.0 + (selected.n - df + 0.5).max(0.0) / (df + 0.5)).ln(),
+            false => 1.0,
+        };
         idf.insert(term, value);
         if is_known {
             used.push(term);
@@ -163,8 +174,15 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         return Ok(selected);
     }
     lists.retain(|list| used.contains(&list.term));
-    let budget = if place.n < LARGE { BUDGET } else { LARGE_BUDGET };
+    let budget = match request.for_injection {
+        true => INJECTION_BUDGET,
+        false if place.n < LARGE => BUDGET,
+        false => LARGE_BUDGET,
+    };
     selected.postings += lists::read_whole(conn, &words, &mut lists, budget)?;
+    if request.for_injection {
+        selected.postings += lists::complete(conn, &words, &mut lists, INTERSECTED)?;
+    }
     for range in &place.unasked {
         for &term in &used {
             let list = List::newest(conn, &place, term, &words[term], range)?;
@@ -228,7 +246,8 @@ fn take_best(
     let is_unasked = |row: &i64| of_rowid(*row).is_some_and(|(scope, _)| scope.unasked);
     let (unasked, asked): (Vec<_>, Vec<_>) = sums.into_iter().partition(|(row, _)| is_unasked(row));
     selected.candidates.clear();
-    take(conn, query, request, Ranked::new(asked), MAX_CANDIDATES, selected)?;
+    let limit = if request.for_injection { MAX_INJECTION_CANDIDATES } else { MAX_CANDIDATES };
+    take(conn, query, request, Ranked::new(asked), limit, selected)?;
     if !request.for_injection {
         take(conn, query, request, Ranked::new(unasked), MAX_UNASKED, selected)?;
     }

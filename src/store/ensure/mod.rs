@@ -80,6 +80,16 @@ const fn fingerprint() -> u64 {
     hash
 }
 
+/// Whether the schema is as it was when it was last compared with the steps: no other program has added anything.
+pub fn is_unchanged(conn: &Connection) -> Result<bool> {
+    let found = conn
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([STAMP], |r| r.get::<_, String>(0))
+        .optional();
+    let stamps = [stamp(conn, "wal")?, stamp(conn, "truncate")?];
+    Ok(found.is_ok_and(|found| found.is_some_and(|found| stamps.contains(&found))))
+}
+
 /// Whether [`ensure`] has nothing to do. Takes no lock other than SQLite's read lock.
 pub fn is_current(conn: &Connection) -> Result<bool> {
     if refuse_newer(conn)? != version() || guard::find_foreign(conn)? != Foreign::Nothing {

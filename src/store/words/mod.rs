@@ -8,6 +8,7 @@ mod compact;
 mod document;
 mod listing;
 mod load;
+mod names;
 mod neighbours;
 mod postings;
 mod rebuild;
@@ -26,6 +27,7 @@ pub use compact::compact;
 pub use document::Document;
 pub use listing::{newest, of_sessions};
 pub use load::{StoredRow, load};
+pub use names::{Name, file_name, named};
 pub use neighbours::{Side, neighbours};
 pub use postings::{Expression, Order, postings};
 pub use rebuild::{complete, is_due, rebuild_piece};
@@ -141,6 +143,8 @@ struct Entry {
 fn entry(tx: &Transaction, row: RowId) -> Result<Option<Entry>> {
     let Some(stored) = load(tx, row)? else { return Ok(None) };
     let (text, n_words) = stored.document.words();
+    let words = [text].into_iter().chain(names::of_row(tx, &stored)?);
+    let text = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if text.is_empty() {
         return Ok(None);
     }

@@ -22,68 +22,51 @@ pub fn neighbours(
     limit: usize,
 ) -> Result<Vec<RowId>> {
     let Some(session) = row.session_id else { return Ok(Vec::new()) };
-    // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
-    let [observation, summary, prompt] = RowKind::ALL.map(|kind| match kind.cmp(&row.row.kind) {
-        Ordering::Less => i64::MAX,
-        Ordering::Equal => row.row.id,
-        Ordering::Greater => -1,
-    });
-    let sql = if side == Side::Before { BEFORE } else { AFTER };
-    let mut rows = conn.prepare_cached(sql)?;
-    let at = row.created_at_epoch;
-    let mut rows = rows.query(params![session, at, observation, summary, prompt, limit as i64])?;
-    let mut found = Vec::new();
-    while let Some(r) = rows.next()? {
-        let kind: i64 = r.get(0)?;
-        let kind = RowKind::ALL.into_iter().find(|known| known.number() == kind);
-        found.extend(kind.map(|kind| r.get(1).map(|id| RowId { kind, id })));
+    let mut found: Vec<(i64, RowId)> = Vec::new();
+    for kind in RowKind::ALL {
+        // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
+        let id = match kind.cmp(&row.row.kind) {
+            Ordering::Less => i64::MAX,
+            Ordering::Equal => row.row.id,
+            Ordering::Greater => -1,
+        };
+        let mut rows = conn.prepare_cached(sql(kind, side))?;
+        let mut rows = rows.query(params![session, row.created_at_epoch, id, limit as i64])?;
+        while let Some(r) = rows.next()? {
+            found.push((r.get(0)?, RowId { kind, id: r.get(1)? }));
+        }
     }
-    Ok(found.into_iter().collect::<rusqlite::Result<_>>()?)
+    found.sort_unstable();
+    if side == Side::Before {
+        found.reverse();
+    }
+    found.truncate(limit);
+    Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
-macro_rules! beside {
-    ($operator:literal, $order:literal) => {
-        concat!(
-            "SELECT kind, id FROM (
-               SELECT * FROM (SELECT created_at_epoch AS at, 0 AS kind, id FROM observations
-                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
-            $operator,
-            " (?2, ?3)
-                 ORDER BY created_at_epoch ",
-            $order,
-            ", id ",
-            $order,
-            " LIMIT ?6)
-               UNION ALL
-               SELECT * FROM (SELECT created_at_epoch, 1, id FROM session_summaries
-                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
-            $operator,
-            " (?2, ?4)
-                 ORDER BY created_at_epoch ",
-            $order,
-            ", id ",
-            $order,
-            " LIMIT ?6)
-               UNION ALL
-               SELECT * FROM (SELECT created_at_epoch, 2, id FROM user_prompts
-                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
-            $operator,
-            " (?2, ?5)
-                 ORDER BY created_at_epoch ",
-            $order,
-            ", id ",
-            $order,
-            " LIMIT ?6))
-             ORDER BY at ",
-            $order,
-            ", kind ",
-            $order,
-            ", id ",
-            $order,
-            " LIMIT ?6"
-        )
-    };
+/// One statement for each table: SQLite reads an index, and sorts nothing.
+fn sql(kind: RowKind, side: Side) -> &'static str {
+    macro_rules! beside {
+        ($table:literal, $operator:literal, $order:literal) => {
+            concat!(
+                "SELECT created_at_epoch, id FROM ",
+                $table,
+                " WHERE session_id = ?1 AND (created_at_epoch, id) ",
+                $operator,
+                " (?2, ?3) ORDER BY created_at_epoch ",
+                $order,
+                ", id ",
+                $order,
+                " LIMIT ?4"
+            )
+        };
+    }
+    match (kind, side) {
+        (RowKind::Observation, Side::Before) => beside!("observations", "<", "DESC"),
+        (RowKind::Observation, Side::After) => beside!("observations", ">", "ASC"),
+        (RowKind::Summary, Side::Before) => beside!("session_summaries", "<", "DESC"),
+        (RowKind::Summary, Side::After) => beside!("session_summaries", ">", "ASC"),
+        (RowKind::Prompt, Side::Before) => beside!("user_prompts", "<", "DESC"),
+        (RowKind::Prompt, Side::After) => beside!("user_prompts", ">", "ASC"),
+    }
 }
-
-const BEFORE: &str = beside!("<", "DESC");
-const AFTER: &str = beside!(">", "ASC");

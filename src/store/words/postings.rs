@@ -25,6 +25,23 @@ impl Expression {
         Expression(format!("\"{stem}\""))
     }
 
+    /// Rows with both.
+    pub fn and(&self, other: &Expression) -> Expression {
+        Expression(format!("({}) AND ({})", self.0, other.0))
+    }
+
+    /// Rows with one of them.
+    pub fn or<'a>(words: impl Iterator<Item = &'a Expression>) -> Expression {
+        let words: Vec<&str> = words.map(|word| word.0.as_str()).collect();
+        Expression(words.join(" OR "))
+    }
+
+    /// One of these words of the index.
+    pub(super) fn any(words: impl Iterator<Item = String>) -> Expression {
+        let words: Vec<String> = words.map(|word| Expression::word(&word).0).collect();
+        Expression(words.join(" OR "))
+    }
+
     /// The first [`MAX_EXPANDED`] stems of the index that begin with `start`. SQLite's own search by a
     /// prefix reads the rows of all of them before it returns the first one.
     pub fn prefix(conn: &Connection, start: &str) -> Result<Expression> {
@@ -72,7 +89,7 @@ pub fn postings(
     range: &RangeInclusive<i64>,
     order: Order,
     limit: usize,
-) -> Result<Vec<i64>> {
+) -> rusqlite::Result<Vec<i64>> {
     let sql = match order {
         Order::NewestFirst => {
             "SELECT rowid FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3

@@ -11,6 +11,11 @@ use crate::text::collapse_spaces;
 /// The SQL of the index in the schema.
 const SQL: &str = "CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, columnsize=0, tokenize='ascii')";
 
+/// Bytes of a part of the index. To read the newest rows of a word, SQLite decodes the last part of its list as a
+/// whole. A page of the database has four of them; with parts as large as a page, that is most of the time of a
+/// short query.
+const PART: i64 = 1000;
+
 /// The tables in which SQLite keeps the index.
 const SHADOWS: [&str; 3] = ["words_data", "words_idx", "words_config"];
 
@@ -64,6 +69,7 @@ pub fn clear(tx: &Transaction) -> Result<State> {
         tx.execute_batch(SQL)?;
         tx.execute_batch("INSERT INTO words (words, rank) VALUES ('secure-delete', 1)")?;
     }
+    tx.execute("INSERT INTO words (words, rank) VALUES ('pgsz', ?1)", [PART])?;
     tx.execute("DELETE FROM word_totals", [])?;
     state::begin(tx)
 }
