@@ -26,7 +26,7 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test eval check-macos soak redaction fuzz bench release install uninstall clean tools
+.PHONY: help run test eval check-macos soak redaction fuzz bench hook-functions release install uninstall clean tools
 
 help:
 	@echo 'make run          build, and replay a recorded session in a temporary home (first: 7 min of CPU)'
@@ -38,6 +38,7 @@ help:
 	@echo 'make fuzz         fuzz each parser of foreign text for a minute (FUZZ_SECONDS=…, TARGETS=…)'
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
+	@echo 'make hook-functions  trace which functions hooks run (linker/hooks.ld; Linux, needs valgrind)'
 	@echo 'make release      build the release binary and its list of dependencies (SBOM); print the paths'
 	@echo 'make install      install what make run builds, man pages, completions and the plugin to'
 	@echo '                  $(PREFIX) (PREFIX=…)'
@@ -123,6 +124,13 @@ fuzz-%: tools
 bench: tools
 	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
 	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built" $(ARGS)
+
+# The linker puts these functions side by side (build.rs). The list ages slowly: a function that is missing
+# costs a hook a few microseconds. The traced program has symbols.
+hook-functions: tools
+	@memctl="$$($(CARGO) rustc --bin memctl $(shipped) --message-format=json-render-diagnostics -- \
+		-C strip=none | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')"; [ -n "$$memctl" ] && \
+	linker/hook-functions.sh "$$memctl" >linker/hooks.ld.new && mv linker/hooks.ld.new linker/hooks.ld
 
 # The list of dependencies (SBOM, CycloneDX) is written beside the binary. cargo-cyclonedx writes to the
 # source directory and names its path, hence the move and the sed.
