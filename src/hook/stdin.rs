@@ -1,7 +1,7 @@
 //! Reads one JSON object from a hook's standard input. Stops at the end of the object, at end of
 //! file or at a timeout, because some clients leave the pipe open.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::capture::{Object, ObjectReader, ReadError};
+use crate::process;
 
 /// The size of a pipe's buffer, so that a large payload needs few reads. Static, because the
 /// kernel then maps only the pages that are used.
@@ -40,8 +41,7 @@ pub const FIRST_BYTE: u32 = 3;
 /// for the rest. Calls `begin` when the first bytes are read. If the object is cut, returns its
 /// beginning.
 pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinError> {
-    let stdin = std::io::stdin();
-    let fd = stdin.as_fd();
+    let fd = process::stdin();
     let mut reader = ObjectReader::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut deadline = Instant::now() + FIRST_BYTE * timeout;
