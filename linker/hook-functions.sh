@@ -64,4 +64,13 @@ done | sort | uniq -c | sort -k1,1nr -k2 | awk -v libc="$work/libc" -v functions
 cat <<'END'
   }
 } INSERT BEFORE .text;
+/* Variables of hooks, so that they share pages. */
+SECTIONS {
+  .data.hook : {
+    *(.data._ZN6memctl6config* .data._ZN6memctl7process* .data._ZN6memctl4hook*)
+    *(.bss._ZN6memctl6config* .bss._ZN6memctl7process*)
+    *(.bss._ZN6memctl4hook5fatal11LOST_EVENTS* .bss._ZN6memctl4hook8response*)
+    *(.data._RNvN*3std2io5stdio* .bss._RNvN*3std2io5stdio* .bss._RNvN*3std9panicking*)
+  }
+} INSERT AFTER .data;
 END
