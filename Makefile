@@ -26,7 +26,7 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test eval check-macos soak redaction fuzz bench release install uninstall clean tools
+.PHONY: help run test eval check-macos soak redaction fuzz bench hook-functions release install uninstall clean tools
 
 help:
 	@echo 'make run          build, and replay a recorded session in a temporary home (first: 7 min of CPU)'
@@ -38,6 +38,7 @@ help:
 	@echo 'make fuzz         fuzz each parser of foreign text for a minute (FUZZ_SECONDS=…, TARGETS=…)'
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
+	@echo 'make hook-functions  trace which functions hooks run (linker/hooks.ld; Linux, needs valgrind)'
 	@echo 'make release      build the release binary and its list of dependencies (SBOM); print the paths'
 	@echo 'make install      install what make run builds, man pages, completions and the plugin to'
 	@echo '                  $(PREFIX) (PREFIX=…)'
@@ -124,6 +125,13 @@ bench: tools
 	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
 	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built" $(ARGS)
 
+# The linker puts these functions side by side (build.rs). The list ages slowly: a function that is missing
+# costs a hook a few microseconds. The traced program has symbols.
+hook-functions: tools
+	@memctl="$$($(CARGO) rustc --bin memctl $(shipped) --message-format=json-render-diagnostics -- \
+		-C strip=none | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')"; [ -n "$$memctl" ] && \
+	linker/hook-functions.sh "$$memctl" >linker/hooks.ld.new && mv linker/hooks.ld.new linker/hooks.ld
+
 # The list of dependencies (SBOM, CycloneDX) is written beside the binary. cargo-cyclonedx writes to the
 # source directory and names its path, hence the move and the sed.
 cyclonedx = target/tools/bin/cargo-cyclonedx
@@ -137,7 +145,8 @@ release: tools $(cyclonedx)
 $(cyclonedx):
 	$(CARGO) install --quiet --locked --version 0.5.9 --root target/tools cargo-cyclonedx
 
-# Each file is replaced by rename, because hooks, shells and man may be reading the old one. The plugin
+# Each file is replaced by rename, because hooks, shells and man may be reading the old one. It is written by
+# one call, so that the kernel keeps the program in large blocks: a hook then has 18 page faults less. The plugin
 # has a directory of its own, since the client copies it and reads it again at every start: the source
 # directory may contain gigabytes of build output. Its hooks fall back to the installed run.sh.
 install: tools
@@ -145,7 +154,8 @@ install: tools
 	set -e; umask 022; new="$$(mktemp -d)"; trap 'rm -rf "$$new"' EXIT; \
 	put() { \
 		install -d "$$(dirname "$$3")"; \
-		install -m "$$1" "$$2" "$$3.new" || { rm -f "$$3.new"; exit 1; }; \
+		install -m "$$1" /dev/null "$$3.new" && dd if="$$2" of="$$3.new" bs=67108864 2>/dev/null || \
+			{ rm -f "$$3.new"; exit 1; }; \
 		mv -f "$$3.new" "$$3"; \
 	}; \
 	"$$memctl" man --dir "$$new"; \

@@ -1,5 +1,6 @@
 //! Sets the build information in `memctl --version`: commit, commit date, profile and target. It
-//! contains nothing about the machine or the time, so builds are reproducible.
+//! contains nothing about the machine or the time, so builds are reproducible. Also puts the functions
+//! that hooks run side by side in the shipped binary for Linux.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,11 @@ fn main() {
     set("MEMCTL_COMMIT", &commit.unwrap_or_else(|| "unknown commit".into()));
     set("MEMCTL_PROFILE", &profile());
     set("MEMCTL_TARGET", &variable("TARGET"));
+    if profile() == "dist" && variable("CARGO_CFG_TARGET_OS") == "linux" {
+        let script = root.join("linker/hooks.ld");
+        println!("cargo::rustc-link-arg-bin=memctl=-Wl,-T,{}", script.display());
+        println!("cargo::rerun-if-changed={}", script.display());
+    }
 
     // Cargo reruns the script on every build if a watched file is missing. If the branch's ref is
     // packed, watch its directory, where the next commit creates the ref.

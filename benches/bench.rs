@@ -146,11 +146,16 @@ impl Programs {
 
 impl Programs {
     /// The programs as `make install` leaves them. The kernel keeps a file that the linker has written
-    /// as single pages, and maps each of them: 0.2 ms of a hook. It keeps a copy as larger blocks.
+    /// as single pages, and maps each of them: 0.2 ms of a hook. It keeps what one call has written as larger
+    /// blocks.
     fn copied(self, dir: &Path) -> Result<Programs, String> {
         let copy = |from: &Path, name: &str| {
             let to = dir.join(name);
-            fs::copy(from, &to).map_err(|e| format!("{}: {e}", from.display()))?;
+            let written = || {
+                fs::write(&to, fs::read(from)?)?;
+                fs::set_permissions(&to, fs::metadata(from)?.permissions())
+            };
+            written().map_err(|e| format!("{}: {e}", from.display()))?;
             Ok::<_, String>(to)
         };
         Ok(Programs {

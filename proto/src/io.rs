@@ -11,7 +11,20 @@ use crate::{Reply, Request};
 /// `InvalidData` if the reply is not a frame of a version that this program speaks, else the stream's
 /// error.
 pub fn call(stream: &mut (impl Read + Write), request: &Request) -> io::Result<Reply> {
+    call_while(stream, request, || ())
+}
+
+/// As [`call`]. Does `work` after the request is sent, while the peer handles it.
+///
+/// # Errors
+/// As [`call`]. Without the request sent, the work is not done.
+pub fn call_while(
+    stream: &mut (impl Read + Write),
+    request: &Request,
+    work: impl FnOnce(),
+) -> io::Result<Reply> {
     stream.write_all(&frame::encode_as(request.version(), request).map_err(invalid)?)?;
+    work();
     let mut header = [0; HEADER];
     stream.read_exact(&mut header)?;
     let mut body = vec![0; frame::body_len(&header).map_err(invalid)?];

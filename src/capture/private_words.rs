@@ -12,7 +12,7 @@
 //! someone who reads the file and tries all of them. The file is as well protected as the database.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
@@ -77,7 +77,7 @@ struct Salted {
 #[derive(Debug, Default)]
 struct Phrases {
     /// Each phrase, and whether it is a value, such as a number or a password.
-    keys: HashMap<String, bool>,
+    keys: BTreeMap<String, bool>,
     checks: Checks,
 }
 

@@ -11,7 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use memctl_proto::{Reply, Request, io::call};
+use memctl_proto::io::{call, call_while};
+use memctl_proto::{Reply, Request};
 use nix::sys::socket::{self, UnixAddr};
 
 use crate::process;
@@ -45,14 +46,19 @@ impl Connection {
         Ok(Connection(stream))
     }
 
-    /// Sends `request` and reads the reply. `timeout` covers both.
+    /// Sends `request`, does `work` and reads the reply. `timeout` covers all of it.
     ///
     /// # Errors
     /// As [`request`](fn@request).
-    pub fn request(self, request: &Request, timeout: Duration) -> io::Result<Reply> {
+    pub fn request_while(
+        self,
+        request: &Request,
+        timeout: Duration,
+        work: impl FnOnce(),
+    ) -> io::Result<Reply> {
         let deadline = Instant::now() + timeout;
         limit_calls(&self.0, timeout)?;
-        call(&mut DeadlineStream { stream: self.0, deadline, timeout }, request)
+        call_while(&mut DeadlineStream { stream: self.0, deadline, timeout }, request, work)
     }
 }
 
@@ -148,10 +154,12 @@ mod tests {
         let sent = frame::encode(&pong).unwrap();
         peer.write_all(&sent).unwrap();
         let minute = Duration::from_secs(60);
-        assert_eq!(early.request(&Request::Ping, minute).unwrap(), pong);
+        let mut worked = false;
+        assert_eq!(early.request_while(&Request::Ping, minute, || worked = true).unwrap(), pong);
+        assert!(worked);
         // The same request takes its whole timeout if the worker does not reply.
         let early = Connection::open(&path).unwrap();
-        let e = early.request(&Request::Ping, Duration::from_millis(20)).unwrap_err();
+        let e = early.request_while(&Request::Ping, Duration::from_millis(20), || ()).unwrap_err();
         assert!(matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{e}");
         // Nobody accepts, so the backlog fills up.
         let mut waiting = Vec::new();
@@ -163,7 +171,7 @@ mod tests {
         };
         assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
         drop(listener);
-        assert!(waiting.pop().unwrap().request(&Request::Ping, minute).is_err());
+        assert!(waiting.pop().unwrap().request_while(&Request::Ping, minute, || ()).is_err());
     }
 
     #[test]

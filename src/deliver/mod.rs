@@ -39,22 +39,25 @@ pub fn connect_early(settings: &Settings, key: &str) -> Option<Connection> {
 ///
 /// `deadline` bounds every wait for a reply. Writing to the spool has no deadline.
 pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
-    deliver_over(None, settings, key, event, deadline)
+    deliver_over(None, settings, key, event, deadline, || ())
 }
 
-/// As [`deliver`], over a connection from [`connect_early`]. Without one, this connects.
+/// As [`deliver`], over a connection from [`connect_early`]. Without one, this connects. Does `work` while
+/// the worker of that connection stores the event, but not if there is none.
 pub fn deliver_over(
     early: Option<Connection>,
     settings: &Settings,
     key: &str,
     event: &Event,
     deadline: Instant,
+    work: impl FnOnce(),
 ) -> Delivered {
     let paths = &settings.paths;
     let hook = &settings.config.hook;
     if spool::exists(paths, key) {
         drop(early);
-    } else if let Some(duplicate) = send(early, settings, key, event, up_to(hook.accept, deadline))
+    } else if let Some(duplicate) =
+        send(early, settings, key, event, up_to(hook.accept, deadline), work)
     {
         return Delivered::Accepted { duplicate };
     }
@@ -96,10 +99,11 @@ fn send(
     key: &str,
     event: &Event,
     timeout: Duration,
+    work: impl FnOnce(),
 ) -> Option<bool> {
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
     let reply = match early {
-        Some(connection) => connection.request(&request, timeout),
+        Some(connection) => connection.request_while(&request, timeout, work),
         None => connect::request(&settings.paths.socket(key, 0), &request, timeout),
     };
     match reply {

@@ -110,7 +110,7 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
         return Ok(Response::NoOp);
     }
     let wants_help = args.iter().any(|arg| arg == "--help" || arg == "-h");
-    if wants_help || std::io::stdin().is_terminal() {
+    if wants_help || process::stdin().is_terminal() {
         return Err(HookExit::Help);
     }
     // A relative or foreign path (`C:\…`) would be resolved against the hook's own directory.
@@ -285,10 +285,11 @@ fn before_tool(
     Response::recalled("PreToolUse", block)
 }
 
-/// The response to an event that was delivered: memories, if the event asks for some.
+/// The response to an event that was delivered: memories, if it asks a question.
 fn recalled(
     settings: &Settings,
     event: &Event,
+    question: Option<Question>,
     deadline: Instant,
     project_dir: Option<&Path>,
 ) -> Response {
@@ -306,7 +307,6 @@ fn recalled(
         Kind::ToolFailed => "PostToolUseFailure",
         _ => return Response::NoOp,
     };
-    let question = Question::of_event(event, &settings.config.recall);
     let block = question.and_then(|question| recall::answer(settings, &asked, &question));
     if block.is_none() && event.kind == Kind::Prompt {
         recall::report_start(settings, &asked);
@@ -342,7 +342,11 @@ fn handle(
     testpoint::at("hook.prepared");
     let event = turns.redact(event, &words);
     testpoint::at("hook.marked");
-    let delivered = deliver::deliver_over(worker, settings, &key, &event, deadline);
+    let ask = || Question::of_event(&event, &settings.config.recall);
+    let mut question = None;
+    let delivered = deliver::deliver_over(worker, settings, &key, &event, deadline, || {
+        question = Some(ask());
+    });
     testpoint::at("hook.delivered");
     fatal::end_event();
     if let Err(e) = created {
@@ -354,7 +358,8 @@ fn handle(
     }
     match delivered {
         Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => {
-            Ok(recalled(settings, &event, deadline, project_dir))
+            let question = question.unwrap_or_else(ask);
+            Ok(recalled(settings, &event, question, deadline, project_dir))
         }
         Delivered::Spooled { warning: Some(warning) } => {
             Err(HookError::of_session(warning, settings, &key))

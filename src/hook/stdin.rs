@@ -1,18 +1,18 @@
 //! Reads one JSON object from a hook's standard input. Stops at the end of the object, at end of
 //! file or at a timeout, because some clients leave the pipe open.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::capture::{Object, ObjectReader, ReadError};
+use crate::process;
 
-/// The size of a pipe's buffer, so that a large payload needs few reads. Static, because the
-/// kernel then maps only the pages that are used.
-static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
+/// The size of a pipe's buffer, so that a large payload needs few reads.
+const CHUNK: usize = 64 << 10;
 
 /// Why there is no object.
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +40,9 @@ pub const FIRST_BYTE: u32 = 3;
 /// for the rest. Calls `begin` when the first bytes are read. If the object is cut, returns its
 /// beginning.
 pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinError> {
-    let stdin = std::io::stdin();
-    let fd = stdin.as_fd();
+    let fd = process::stdin();
     let mut reader = ObjectReader::new();
-    let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut chunk = Vec::with_capacity(CHUNK);
     let mut deadline = Instant::now() + FIRST_BYTE * timeout;
     let mut begin = Some(begin);
     loop {
@@ -53,14 +52,14 @@ pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinErro
                 None => break,
             }
         }
-        match nix::unistd::read(fd, &mut chunk[..]) {
+        match read_into(fd, &mut chunk) {
             Ok(0) => break,
-            Ok(n) => {
+            Ok(_) => {
                 if let Some(begin) = begin.take() {
                     begin();
                     deadline = Instant::now() + timeout;
                 }
-                if reader.feed(&chunk[..n]) {
+                if reader.feed(&chunk) {
                     break;
                 }
             }
@@ -69,6 +68,18 @@ pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinErro
         }
     }
     Ok(reader.finish()?)
+}
+
+/// Replaces the bytes of `chunk` by the next ones, at most its capacity. Returns their number. A buffer of zeros
+/// would cost the pages that a short input does not use.
+fn read_into(fd: BorrowedFd, chunk: &mut Vec<u8>) -> nix::Result<usize> {
+    chunk.clear();
+    // SAFETY: the kernel writes to the vector's own memory.
+    let n = unsafe { libc::read(fd.as_raw_fd(), chunk.as_mut_ptr().cast(), chunk.capacity()) };
+    let n = Errno::result(n)?.cast_unsigned();
+    // SAFETY: the kernel has written this many bytes.
+    unsafe { chunk.set_len(n) };
+    Ok(n)
 }
 
 /// Returns false at the deadline.

@@ -313,6 +313,12 @@ pub fn init() {
     }
 }
 
+/// Standard input, without the buffer of [`std::io::stdin`].
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: `init` has opened the descriptor if it was closed, and nothing closes it.
+    unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
+}
+
 /// Makes new files accessible to this user only. Called before any file is created.
 pub fn set_private_umask() {
     nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
