@@ -6,6 +6,7 @@
 mod replaced;
 mod restated;
 mod statement;
+pub mod turns;
 
 pub use statement::{Role, Statement};
 

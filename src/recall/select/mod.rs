@@ -63,7 +63,7 @@ pub struct Selected {
     pub terms: Terms,
     /// `q · idf` of each of them.
     pub weights: Vec<f64>,
-    /// Sum of the weights of all words, with those that no row has.
+    /// Sum of the weights of the words that count, with those that no row has.
     pub whole: f64,
     /// Number of rows, with the borrowed ones.
     pub n: f64,
@@ -131,11 +131,15 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         if borrows {
             df += BORROWED * lists::share(conn, &place, word)?;
         }
+        if !is_known {
+            // The store is a sample: a word that it does not have is as rare as one of a single row.
+            df = 1.0 + if borrows { BORROWED / place.store_n.max(1.0) } else { 0.0 };
+        }
         let value = (1.0 + (selected.n - df + 0.5).max(0.0) / (df + 0.5)).ln();
         idf.insert(term, value);
         if is_known {
             used.push(term);
-        } else if !known.is_whole {
+        } else if known.counts_if_unknown() {
             unknown.push(term);
         }
         selected.words.push(QueryWord {
@@ -151,7 +155,7 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
     used.truncate(MAX_USED);
     unknown.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
     unknown.truncate(MAX_USED - used.len().min(MAX_USED));
-    let counted = used.iter().filter(|term| !selected.terms.list[**term].is_whole);
+    let counted = used.iter().filter(|term| selected.terms.list[**term].counts());
     selected.whole = counted.chain(&unknown).map(weight).sum();
     selected.weights = used.iter().map(weight).collect();
     let weights: HashMap<usize, f64> = used.iter().map(|term| (*term, weight(term))).collect();
