@@ -128,6 +128,11 @@ fn join(before: &str, after: &str) -> String {
         true => after.trim_start_matches(SIGNS),
         false => after.trim_start(),
     };
+    let begins = before.is_empty() || before.ends_with(['.', '!', '?']);
+    let after = match after.split_once(' ') {
+        Some(("and" | "und" | "y" | "et" | "e", rest)) if begins => rest,
+        _ => after,
+    };
     if after.is_empty() {
         return before.trim_end_matches([' ', ',', ';', ':', '–', '—', '，', '、']).to_owned();
     }

@@ -39,6 +39,13 @@ pub fn gives_up(explanation: &Statement, newer: &Statement, older: &Statement) -
     newer.has_common(older) && replaced::gives_up(explanation, newer, older)
 }
 
+/// Whether both begin with the same word that carries meaning: `The database is SQLite`, `Database moved to
+/// Postgres`.
+pub fn begin_alike(a: &Statement, b: &Statement) -> bool {
+    let first = |s: &'_ Statement| s.words.iter().find(|word| word.is_content()).cloned();
+    matches!((first(a), first(b)), (Some(a), Some(b)) if a.stem == b.stem && a.value().is_none())
+}
+
 /// Whether a statement of this origin may replace one of the other.
 pub fn may_replace(newer: Origin, older: Origin) -> bool {
     newer <= older

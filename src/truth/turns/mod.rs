@@ -133,7 +133,7 @@ impl<'a> Turn<'a> {
             } else if !named.is_empty() {
                 names.extend(named);
             } else if self.names_another(part, newer) {
-                names.extend(part.topic.last().cloned());
+                names.extend(part.topic[1..].iter().cloned());
             } else {
                 continue;
             }
@@ -291,13 +291,13 @@ impl<'a> Turn<'a> {
                 return false;
             }
             let has_change = new.tells_change() || CHANGES.inside(&new.text.to_lowercase());
-            let names_both = old.ends_with_name() && new.ends_with_name();
+            let names_both = old.ends_with_name() && new.names_other_than(old);
             let links = new.link().is_some() && new.link() == old.link();
             let is_named = rest.last().is_some_and(|last| newer.asks_about(last));
             match has_change || is_revised {
                 // `overflow traps`, `overflow should wrap after all`.
                 true => names_both || rest.len() == 1 && n_words == 2 && old.values.is_empty(),
-                false => links && (names_both || is_named && new.ends_with_name()),
+                false => links && (names_both || is_named && new.names_other_than(old)),
             }
         })
     }

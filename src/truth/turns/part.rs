@@ -201,6 +201,12 @@ impl Part<'_> {
         self.words.iter().rfind(is_told).is_some_and(|word| word.is_name)
     }
 
+    /// Whether it has a name that the older part does not have.
+    pub fn names_other_than(&self, old: &Part) -> bool {
+        let names = self.words.iter().filter(|word| word.is_name && word.value().is_none());
+        names.into_iter().any(|word| !old.topic.iter().any(|stem| same(stem, &word.stem)))
+    }
+
     pub fn shares_value(&self, other: &Part) -> bool {
         self.values.iter().any(|value| other.values.iter().any(|v| v.is(value)))
     }

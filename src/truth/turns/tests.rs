@@ -51,7 +51,10 @@ fn another_thing_in_its_place() {
     );
     check(
         ("Die Suche ist Solr", "Die Suche ist Solr 9."),
-        ("Solr ist uns zu schwer, wir nehmen ab sofort Meilisearch", "Die Suche ist jetzt Meilisearch."),
+        (
+            "Solr ist uns zu schwer, wir nehmen ab sofort Meilisearch",
+            "Die Suche ist jetzt Meilisearch.",
+        ),
         &["Die Suche ist Solr", "Die Suche ist Solr 9."],
     );
 }
@@ -61,7 +64,10 @@ fn a_chain_takes_over_its_subject() {
     let turns = [
         turn("we store sightings in SQLite, photos in a folder", "The store is SQLite."),
         turn("SQLite is a pain. We go for CouchDB", "The store is CouchDB now."),
-        turn("I hate running couch. new plan for the sightings: Postgres", "Sightings live in Postgres."),
+        turn(
+            "I hate running couch. new plan for the sightings: Postgres",
+            "Sightings live in Postgres.",
+        ),
     ];
     let out = outdated(&turns);
     assert_eq!(out[0], ["we store sightings in SQLite", "The store is SQLite."]);
@@ -86,11 +92,17 @@ fn what_is_about_something_else_stays() {
     );
     stays(
         ("the database is Postgres", "The database is Postgres 16."),
-        ("Postgres is slow on this query, let's use a BRIN index", "Added a BRIN index on `created_at`."),
+        (
+            "Postgres is slow on this query, let's use a BRIN index",
+            "Added a BRIN index on `created_at`.",
+        ),
     );
     stays(
         ("the database is Postgres", "The database is Postgres."),
-        ("Postgres is too slow for the queue, we're switching to Redis there", "The queue runs on Redis now."),
+        (
+            "Postgres is too slow for the queue, we're switching to Redis there",
+            "The queue runs on Redis now.",
+        ),
     );
     stays(
         ("photos lie in a folder next to the database", "Photos are in `photos/`."),
@@ -120,6 +132,7 @@ fn another_branch_and_a_long_request_replace_nothing() {
     let newer = turn("move the preview to 4200", "The preview listens on 4200 now.");
     let elsewhere = Exchange { can_replace: false, ..newer.clone() };
     assert!(outdated(&[older.clone(), elsewhere])[0].is_empty());
-    let long = Exchange { request: format!("{} {}", newer.request, "and more ".repeat(60)), ..newer };
+    let long =
+        Exchange { request: format!("{} {}", newer.request, "and more ".repeat(60)), ..newer };
     assert!(outdated(&[older, long])[0].is_empty());
 }
