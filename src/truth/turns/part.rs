@@ -1,9 +1,13 @@
 //! A part of a sentence: its subject and its values.
 
 use super::super::statement::{Role, Statement, Word};
-use super::KEEPS;
 use crate::text::Words;
 
+/// What a part says with one of these goes on.
+const KEEPS: Words = Words(
+    " stay| keep| kept| remain| unchanged| still | bleib| unverändert| weiterhin| as before| wie bisher\
+     | sigue| queda| mantiene| mantén| reste| gard",
+);
 /// Units of time that are no words of the table.
 const TIMES: Words = Words("s|sec|secs|ms|min|mins|h|hr|hrs|d|std");
 /// Names of money that differ in one conversation.
@@ -42,8 +46,7 @@ impl Value {
     fn is_of_kind(&self, other: &Value) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Number(a), Kind::Number(b)) => a.is_none() || b.is_none() || a == b,
-            (Kind::Number(None), Kind::Time | Kind::Money) => true,
-            (Kind::Time | Kind::Money, Kind::Number(None)) => true,
+            (Kind::Number(None), Kind::Money) | (Kind::Money, Kind::Number(None)) => true,
             (a, b) => a == b,
         }
     }
@@ -199,6 +202,12 @@ impl Part<'_> {
     pub fn ends_with_name(&self) -> bool {
         let is_told = |word: &&Word| word.is_content() && word.value().is_none();
         self.words.iter().rfind(is_told).is_some_and(|word| word.is_name)
+    }
+
+    /// Whether the stem is what it names of its subject: a name, or its last word.
+    pub fn tells(&self, stem: &str) -> bool {
+        let is_name = |word: &Word| word.is_name && word.stem == stem;
+        self.topic.last().is_some_and(|last| last == stem) || self.words.iter().any(is_name)
     }
 
     /// Whether it has a name that the older part does not have.

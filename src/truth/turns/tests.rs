@@ -1,3 +1,5 @@
+//! Pairs of turns: what the later one takes out, and what is about something else.
+
 use super::*;
 
 fn turn(request: &str, answer: &str) -> Exchange {
