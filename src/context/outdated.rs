@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::stored_turn::StoredTurn;
+use super::stored_turn::{StoredTurn, is_informative};
 use crate::memory::{Block, Sender, Turn};
 use crate::store::observations::Headline;
 use crate::text;
@@ -67,7 +67,11 @@ fn exchange(turn: &Turn, can_replace: bool) -> Exchange {
 
 fn remove_from(turn: &mut Turn, parts: &[String]) {
     for text in [&mut turn.request, &mut turn.title] {
-        *text = without(text, parts);
+        let rest = without(text, parts);
+        // A rest that cannot be told alone would be lost, and it holds.
+        if rest.is_empty() || is_informative(&rest) {
+            *text = rest;
+        }
     }
     for blocks in [&mut turn.done, &mut turn.answer, &mut turn.cause] {
         blocks.iter_mut().for_each(|block| remove_from_block(block, parts));

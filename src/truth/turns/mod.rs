@@ -20,8 +20,6 @@ use part::{Part, Value, is_short_name, parts, same};
 
 /// Longer requests are tasks. What they say in passing replaces nothing.
 const MAX_REQUEST: usize = 400;
-/// Subjects of so many words are the same without a word of change.
-const MANY: usize = 3;
 /// Most words of a statement that names one thing of another.
 const SHORT: usize = 4;
 
@@ -220,7 +218,7 @@ impl<'a> Turn<'a> {
             let is_subject_itself =
                 tell_it.all(|part| part.head().is_none_or(|head| has(&subject, head)));
             let is_same = n_shared >= 2 || begins_equal && is_subject_itself || is_old_told;
-            n_shared > 0 && is_same && (newer.changes || is_old_told || n_shared >= MANY)
+            n_shared > 0 && is_same && (newer.changes || is_old_told)
         })
     }
 
