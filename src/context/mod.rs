@@ -30,6 +30,7 @@ mod lines;
 pub mod markdown;
 pub mod native;
 mod open;
+mod outdated;
 mod outline;
 mod page;
 pub mod recalled;
@@ -70,6 +71,7 @@ use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
 use native::Native;
+use outdated::{Compared, Outdated};
 use related::Related;
 use retire::Left;
 use rollup::RollUp;
@@ -267,7 +269,7 @@ fn select(
     headlines.retain(|h| !rejected.has(&h.title));
 
     let screens = Screens { unscreened, rejected: &rejected };
-    let mut told = load(conn, query, &choice.sessions, &screens, branches)?;
+    let (mut told, outdated) = load(conn, query, &choice.sessions, &screens, branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
     let withdrawn = match query.project_id {
@@ -279,6 +281,7 @@ fn select(
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
     let mut rules = rules::take(&mut headlines, &here);
+    outdated.withdraw_rules(&mut rules);
     let closed = match query.project_id {
         Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
         _ => ClosedSteps::default(),
@@ -376,10 +379,8 @@ fn load(
     chosen: &[Chosen],
     screens: &Screens,
     branches: &Branches,
-) -> rusqlite::Result<Vec<Told>> {
-    let mut told: Vec<Told> = Vec::new();
-    // Sessions of the user on this branch.
-    let mut n_of_user = 0;
+) -> rusqlite::Result<(Vec<Told>, Outdated)> {
+    let mut read: Vec<Read> = Vec::new();
     for (at, chosen) in chosen.iter().enumerate() {
         let limit = if at < NEWEST_SESSIONS { TURNS_OF_NEWEST } else { TURNS };
         let mut rows: Vec<SummaryRow> = match chosen.key {
@@ -397,19 +398,45 @@ fn load(
         screen::summaries(&mut rows, screens.unscreened);
         let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
         turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
+        read.push(Read { n_alike: chosen.n_alike, turns, pinned, stale });
+    }
+    let outdated =
+        outdated::withdraw(read.iter_mut().flat_map(|one| one.compared(branches)).collect());
+    let mut told: Vec<Told> = Vec::new();
+    // Sessions of the user on this branch.
+    let mut n_of_user = 0;
+    for Read { n_alike, turns, pinned, stale } in read {
         let session = match n_of_user < retire::SESSIONS {
             true => RollUp::fold(&turns),
             false => RollUp::fold_past(&turns),
         };
         let is_told =
             !session.title.is_empty() && session.has_content() && !choice::is_tiny(&session);
-        if is_told && !choice::is_call_of_program(&session, chosen.n_alike) {
+        if is_told && !choice::is_call_of_program(&session, n_alike) {
             let place = branches.place(session.head.as_ref(), session.ended_at_epoch);
             n_of_user += usize::from(session.by_user && place == Place::Here);
-            told.push(Told { session, place, pinned, stale, n_alike: chosen.n_alike });
+            told.push(Told { session, place, pinned, stale, n_alike });
         }
     }
-    Ok(told)
+    Ok((told, outdated))
+}
+
+/// The turns of a session that may be told.
+struct Read {
+    n_alike: usize,
+    /// Oldest first.
+    turns: Vec<StoredTurn>,
+    pinned: bool,
+    stale: bool,
+}
+
+impl Read {
+    fn compared(&mut self, branches: &Branches) -> Vec<Compared<'_>> {
+        let head = self.turns.iter().rev().find_map(|stored| stored.turn.head.as_ref());
+        let ended_at = self.turns.iter().map(|stored| stored.created_at_epoch).max();
+        let is_here = branches.place(head, ended_at.unwrap_or_default()) == Place::Here;
+        self.turns.iter_mut().map(|stored| Compared { stored, is_here }).collect()
+    }
 }
 
 /// Takes the newest session of the user on this branch that did something, else the newest that said

@@ -14,6 +14,7 @@ use super::earlier::Earlier;
 use super::lines::{files_of, without_file};
 use super::markdown::{self, truncate};
 use super::native::Native;
+use super::outdated::{self, Compared};
 use super::rollup::RollUp;
 use super::seen::Seen;
 use super::stored_turn::StoredTurn;
@@ -31,6 +32,8 @@ use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
 
 const MAX_TEXT: usize = 280;
+/// Turns after a single one that are compared with it.
+const LATER: usize = 40;
 /// Position in the lengths of a session's line: 420 characters.
 const LENGTH: usize = 4;
 
@@ -166,12 +169,19 @@ pub(super) fn readable_turn(
     let mut rows: Vec<_> = summaries::by_id(conn, id)?.into_iter().collect();
     rows.retain(|row| !row.hidden && row.marks.is_told() && row.summary.request != PRIVATE);
     screen::summaries(&mut rows, screens.unscreened);
-    let withdrawn = match rows.first().and_then(|row| row.project_id) {
-        Some(project) => links::replaced_titles(conn, project, WITHDRAWN)?,
-        None => Vec::new(),
+    let project = rows.first().and_then(|row| row.project_id);
+    let (withdrawn, later) = match (rows.first(), project) {
+        (Some(row), Some(project)) => (
+            links::replaced_titles(conn, project, WITHDRAWN)?,
+            summaries::later_for_context(conn, project, row.created_at_epoch, LATER)?,
+        ),
+        _ => Default::default(),
     };
     let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
     turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
+    let mut later: Vec<StoredTurn> = later.into_iter().map(StoredTurn::of_row).collect();
+    let compared = turns.iter_mut().chain(&mut later);
+    outdated::withdraw(compared.map(|stored| Compared { stored, is_here: true }).collect());
     let mut told = Told { session: RollUp::fold(&turns), ..Told::default() };
     if !told.session.withdraw(&withdrawn) {
         return Ok(None);

@@ -150,10 +150,7 @@ fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Re
     let scored = score::score(conn, query, &mut selected, request)?;
     let hit = |scored: score::Scored| {
         let (stored, terms) = (scored.row, &selected.terms);
-        let document = &stored.document;
-        let first_line = || document.body.lines().next().unwrap_or_default();
-        let title = if document.title.is_empty() { first_line() } else { &document.title };
-        let snippet = snippet::snippet(document, title, terms, query);
+        let snippet = snippet::snippet(&stored.document, stored.title(), terms, query);
         Hit { stored, score: scored.score, snippet, explain: scored.explain }
     };
     Ok(Found {

@@ -27,6 +27,22 @@ pub struct Term {
     pub is_prefix: bool,
     /// A name as a whole, such as `getUserId`, whose parts are words of their own.
     pub is_whole: bool,
+    /// A word of grammar in the query's language. It finds rows, and says nothing about the subject.
+    pub is_grammar: bool,
+}
+
+impl Term {
+    /// Whether the word counts for the confidence.
+    pub fn counts(&self) -> bool {
+        !self.is_whole && !self.is_grammar
+    }
+
+    /// Whether it counts against the confidence if no row has it. A pair of characters with a syllable of
+    /// hiragana is mostly an ending.
+    pub fn counts_if_unknown(&self) -> bool {
+        let is_hiragana = |c: char| ('\u{3040}'..='\u{309f}').contains(&c);
+        self.counts() && !self.word.contains(is_hiragana)
+    }
 }
 
 /// The words of a query.
@@ -73,8 +89,14 @@ impl Terms {
             let position = sequence.len();
             let occurrence = 1.0 / (1.0 + position.saturating_sub(FULL) as f64 / FADE);
             let entry = counted.entry((stem.clone(), is_prefix)).or_insert_with(|| {
-                let term = Term { word: word.clone(), stem, weight: 0.0, is_prefix, is_whole };
-                list.push(term);
+                list.push(Term {
+                    word: word.clone(),
+                    stem,
+                    weight: 0.0,
+                    is_prefix,
+                    is_whole,
+                    is_grammar: false,
+                });
                 (list.len() - 1, 0.0, n_content)
             });
             entry.1 += occurrence;
@@ -87,6 +109,7 @@ impl Terms {
         for (term, c, _) in counted.values() {
             list[*term].weight = 4.0 * c / (c + 3.0);
         }
+        mark_grammar(&mut list);
         let pairs = pairs(&sequence);
         let mut terms = Terms { list, pairs, ..Terms::default() };
         terms.index();
@@ -138,6 +161,18 @@ impl Terms {
 
     pub fn is_pair(&self, a: usize, b: usize) -> Option<usize> {
         self.pairs.binary_search(&(a.min(b), a.max(b))).ok()
+    }
+}
+
+/// Marks words of grammar of the languages of which the query has at least two.
+fn mark_grammar(list: &mut [Term]) {
+    const MIN: usize = 2;
+    let lines = include_str!("function_words.txt").lines().filter(|line| !line.starts_with('#'));
+    for language in lines {
+        let is_of = |term: &Term| language.split(' ').any(|word| word == term.word);
+        if list.iter().filter(|term| is_of(term)).nth(MIN - 1).is_some() {
+            list.iter_mut().filter(|term| is_of(term)).for_each(|term| term.is_grammar = true);
+        }
     }
 }
 

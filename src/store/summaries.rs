@@ -169,16 +169,44 @@ pub fn of_session_for_context(
     Ok(rows)
 }
 
+/// The newest turns of a project that were made after a time.
+pub fn later_for_context(
+    conn: &Connection,
+    project_id: i64,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<SummaryRow>> {
+    let columns = columns_for_context();
+    let sql = format!(
+        "SELECT {columns} FROM session_summaries
+         WHERE project_id = ?1 AND created_at_epoch > ?2 AND NOT hidden AND request <> '{PRIVATE}'
+         ORDER BY created_at_epoch DESC, id DESC LIMIT ?3"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((project_id, after, limit as i64), from_row_for_context)?;
+    let mut rows: Vec<SummaryRow> = rows.collect::<rusqlite::Result<_>>()?;
+    rows.retain(|row| row.marks.is_told());
+    Ok(rows)
+}
+
 /// Summaries from another program are told only for a session that has none of its own.
 pub(super) fn of_session_sql(order: &str) -> String {
+    let columns = columns_for_context();
     format!(
-        "SELECT id, session_id, provisional, created_at_epoch, changed_at_epoch, turn, {OF_SUMMARY},
-           request, learned, completed, next_steps, notes, files_modified FROM session_summaries
+        "SELECT {columns} FROM session_summaries
          WHERE session_id = ?2 AND (project_id IS ?1 OR {}) AND NOT hidden AND request <> '{PRIVATE}'
            AND (external_id IS NULL OR NOT EXISTS (SELECT 1 FROM session_summaries own
                 WHERE own.session_id = ?2 AND own.external_id IS NULL))
          ORDER BY prompt_number {order}, id {order} LIMIT ?3",
         told::turn_in("?1", "")
+    )
+}
+
+/// The columns of [`from_row_for_context`].
+fn columns_for_context() -> String {
+    format!(
+        "id, session_id, provisional, created_at_epoch, changed_at_epoch, turn, {OF_SUMMARY},
+           request, learned, completed, next_steps, notes, files_modified"
     )
 }
 

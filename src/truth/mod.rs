@@ -6,6 +6,7 @@
 mod replaced;
 mod restated;
 mod statement;
+pub mod turns;
 
 pub use statement::{Role, Statement};
 
@@ -36,6 +37,13 @@ pub fn judge(newer: &Statement, older: &Statement) -> Option<Verdict> {
 /// moved to Redis`, with `RabbitMQ is switched off`, after `The broker is RabbitMQ`.
 pub fn gives_up(explanation: &Statement, newer: &Statement, older: &Statement) -> bool {
     newer.has_common(older) && replaced::gives_up(explanation, newer, older)
+}
+
+/// Whether both begin with the same word that carries meaning: `The database is SQLite`, `Database moved to
+/// Postgres`.
+pub fn begin_alike(a: &Statement, b: &Statement) -> bool {
+    let first = |s: &'_ Statement| s.words.iter().find(|word| word.is_content()).cloned();
+    matches!((first(a), first(b)), (Some(a), Some(b)) if a.stem == b.stem && a.value().is_none())
 }
 
 /// Whether a statement of this origin may replace one of the other.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::essential;
 use super::statement::{Role, Statement, Word};
+use crate::text::Words;
 
 /// Words of a value without a class.
 const MAX_VALUE: usize = 3;
@@ -30,7 +31,34 @@ pub fn gives_up(explanation: &Statement, newer: &Statement, older: &Statement) -
         });
         shares_more && retires(retired, newer, older)
     };
-    retired(explanation).iter().any(is_about_it)
+    retired(explanation).iter().any(is_about_it) || begins_with_former(explanation, newer, older)
+}
+
+/// `The database is SQLite`, explained by `MariaDB was damaged twice`, after `The database is MariaDB 10.11`.
+fn begins_with_former(explanation: &Statement, newer: &Statement, older: &Statement) -> bool {
+    const KEEPS: Words = Words("still|stays|keeps|remains|bleibt|noch|weiterhin|sigue|reste");
+    let (a, b) = (main_words(older, 0), main_words(newer, 0));
+    let is_state = |words: &[&Word]| words.iter().any(|word| word.is(Role::Copula));
+    let Some(former) = explanation.words.iter().find(|word| word.is_content()) else {
+        return false;
+    };
+    let (of_a, of_b) = (content(&a), content(&b));
+    let has_subject =
+        matches!((of_a.first(), of_b.first()), (Some(a), Some(b)) if a.1.stem == b.1.stem);
+    let is_value = of_a
+        .get(1)
+        .is_some_and(|(at, word)| word.stem == former.stem && word.is_name && is_state(&a[..*at]));
+    has_subject
+        && is_value
+        && is_state(&b)
+        && newer.words.iter().all(|word| word.stem != former.stem)
+        && !explanation.words.iter().any(|word| KEEPS.are(&word.text))
+}
+
+/// The stems of the words that a statement says do not hold any more.
+pub fn retired_stems(statement: &Statement) -> Vec<String> {
+    let retired = retired(statement);
+    retired.iter().flat_map(|retired| &retired.words).map(|word| word.stem.clone()).collect()
 }
 
 /// Words that a statement says do not hold any more.

@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 use crate::text;
 
 const TABLE: &str = include_str!("words.tsv");
-/// Words of the longest phrase of the table.
-const MAX_PHRASE: usize = 5;
 /// Longer texts are explanations. Their first words are what they state.
 const MAX_WORDS: usize = 80;
 
@@ -125,10 +123,10 @@ impl Statement {
             let same_clause = |n: &usize| {
                 at + n <= raw.len() && raw[at..at + n].iter().all(|t| t.clause == raw[at].clause)
             };
-            let lengths = (1..=MAX_PHRASE).rev().filter(same_clause);
-            let found = lengths.into_iter().find_map(|n| {
+            let longest = table.longest.get(raw[at].text.as_str()).copied().unwrap_or(0);
+            let found = (1..=longest).rev().filter(same_clause).find_map(|n| {
                 let phrase: Vec<&str> = raw[at..at + n].iter().map(|t| t.text.as_str()).collect();
-                table.get(phrase.join(" ").as_str()).map(|roles| (n, *roles))
+                table.roles.get(phrase.join(" ").as_str()).map(|roles| (n, *roles))
             });
             let (n, mut roles) = found.unwrap_or((1, 0));
             let token = &raw[at];
@@ -181,20 +179,31 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn table() -> &'static HashMap<&'static str, u32> {
-    static ROLES: OnceLock<HashMap<&str, u32>> = OnceLock::new();
-    ROLES.get_or_init(|| {
-        let mut roles: HashMap<&str, u32> = HashMap::new();
+/// The phrases of the table.
+struct Table {
+    roles: HashMap<&'static str, u32>,
+    /// How many words the longest phrase has that begins with a word.
+    longest: HashMap<&'static str, usize>,
+}
+
+fn table() -> &'static Table {
+    static TABLE_OF_ROLES: OnceLock<Table> = OnceLock::new();
+    TABLE_OF_ROLES.get_or_init(|| {
+        let mut table = Table { roles: HashMap::new(), longest: HashMap::new() };
         for line in TABLE.lines() {
             if let Some((role, phrases)) = line.split_once('\t')
                 && let Some(role) = Role::parse(role)
             {
                 for phrase in phrases.split('|') {
-                    *roles.entry(phrase).or_default() |= 1 << role as u32;
+                    *table.roles.entry(phrase).or_default() |= 1 << role as u32;
+                    let first = phrase.split(' ').next().unwrap_or(phrase);
+                    let n_words = phrase.split(' ').count();
+                    let longest = table.longest.entry(first).or_default();
+                    *longest = n_words.max(*longest);
                 }
             }
         }
-        roles
+        table
     })
 }
 
@@ -311,7 +320,7 @@ fn add_wide(out: &mut Vec<Token>, part: &str, clause: usize) {
         let len = if wide(c) {
             let phrases = (2..=4).rev().filter_map(|n| {
                 let end = rest.char_indices().nth(n).map_or(rest.len(), |(at, _)| at);
-                table().contains_key(&rest[..end]).then_some(end)
+                table().roles.contains_key(&rest[..end]).then_some(end)
             });
             phrases.into_iter().next().unwrap_or(c.len_utf8())
         } else {

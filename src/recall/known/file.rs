@@ -95,8 +95,7 @@ pub(super) fn notes_of_file(
 ) -> Result<Vec<FileNote>> {
     let elsewhere = known::names_elsewhere(conn, project_id, paths)?;
     let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
-    let names: Vec<Name> =
-        paths.iter().chain(&elsewhere).map(|path| Name::Noted(path)).collect();
+    let names: Vec<Name> = paths.iter().chain(&elsewhere).map(|path| Name::Noted(path)).collect();
     let mut found = known::notes(conn, &named(conn, project_id, &names, limit)?, now)?;
     let everywhere = known::notes(conn, &named(conn, EVERYWHERE, &names, limit)?, now)?;
     found.extend(everywhere.into_iter().filter(|note| note.project_id == Some(project_id)));

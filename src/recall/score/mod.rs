@@ -227,7 +227,7 @@ impl Scorer<'_> {
         // A name as a whole repeats its parts.
         let parts = |counts: &[u32]| -> Vec<u32> {
             let counted = counts.iter().zip(&terms.list);
-            counted.map(|(n, term)| if term.is_whole { 0 } else { *n }).collect()
+            counted.map(|(n, term)| if term.counts() { *n } else { 0 }).collect()
         };
         let strength = NEIGHBOURS_SHARE * in_passage(&parts(&passage))
             + (1.0 - NEIGHBOURS_SHARE) * in_passage(&parts(own))

@@ -71,7 +71,7 @@ pub struct Selected {
     pub terms: Terms,
     /// `q · idf` of each of them.
     pub weights: Vec<f64>,
-    /// Sum of the weights of all words, with those that no row has.
+    /// Sum of the weights of the words that count, with those that no row has.
     pub whole: f64,
     /// Number of rows, with the borrowed ones.
     pub n: f64,
@@ -139,6 +139,10 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         if borrows {
             df += BORROWED * lists::share(conn, &place, word)?;
         }
+        if !is_known {
+            // The store is a sample: a word that it does not have is as rare as one of a single row.
+            df = 1.0 + if borrows { BORROWED / place.store_n.max(1.0) } else { 0.0 };
+        }
         let value = match is_on(Part::Idf) {
             true => (1.0 + (selected.n - df + 0.5).max(0.0) / (df + 0.5)).ln(),
             false => 1.0,
@@ -146,7 +150,7 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
         idf.insert(term, value);
         if is_known {
             used.push(term);
-        } else if !known.is_whole {
+        } else if known.counts_if_unknown() {
             unknown.push(term);
         }
         selected.words.push(QueryWord {
@@ -162,7 +166,7 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
     used.truncate(MAX_USED);
     unknown.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
     unknown.truncate(MAX_USED - used.len().min(MAX_USED));
-    let counted = used.iter().filter(|term| !selected.terms.list[**term].is_whole);
+    let counted = used.iter().filter(|term| selected.terms.list[**term].counts());
     selected.whole = counted.chain(&unknown).map(weight).sum();
     selected.weights = used.iter().map(weight).collect();
     let weights: HashMap<usize, f64> = used.iter().map(|term| (*term, weight(term))).collect();
