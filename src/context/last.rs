@@ -74,12 +74,6 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
     for text in blocks::lines(&done, max).into_iter().filter(|text| has_substance(text)) {
         tell("Done", text, Vec::new());
     }
-    // What earlier turns did, if there is room: the newest ones, in a few words each.
-    for before in session.done_before.iter().rev().take(max / 200) {
-        let text = markdown::paragraph(&blocks::text(&blocks::gist(before), 200));
-        let text = blocks::without_seen(&text, seen);
-        tell("Before", if has_substance(&text) { text } else { String::new() }, Vec::new());
-    }
     let n_answers = if done.is_empty() { 3 } else { 1 };
     for answered in session.answers.iter().rev().take(n_answers) {
         let question = blocks::whole_sentences(&markdown::paragraph(&answered.question), 120);

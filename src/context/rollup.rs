@@ -31,6 +31,8 @@ pub struct RollUp {
     pub files: Vec<FileChange>,
     /// Those of them that are at another path now, or gone.
     pub lost: BTreeMap<String, FileState>,
+    /// A later session changed some of the files again. What was said of them may no longer be so.
+    pub overtaken: bool,
     pub effects: Vec<Effect>,
     /// The last run of each check.
     pub checks: Vec<CheckRun>,
@@ -39,9 +41,6 @@ pub struct RollUp {
     pub done: Vec<Block>,
     /// Claims about `done` that the evidence does not bear out.
     pub claims: Vec<Claim>,
-    /// What earlier turns said about their work, oldest first. Not if later turns changed all of its files
-    /// again: it may no longer be so.
-    pub done_before: Vec<Vec<Block>>,
     pub answers: Vec<Answered>,
     /// What is left when the session ends.
     pub open: Vec<Open>,
@@ -119,14 +118,13 @@ impl RollUp {
     /// Folds the turns of one session, oldest first.
     pub fn fold(turns: &[StoredTurn]) -> RollUp {
         let mut all = RollUp::fold_past(turns);
-        all.done_before = done_before(turns);
         all.open = open::at_end(turns, &all.checks);
         all.deeds = turns.iter().filter_map(StoredTurn::deeds).cloned().collect();
         all
     }
 
     /// Folds the turns of a session that ended so long ago that what it left open is history: without
-    /// `open`, `deeds` and `done_before`.
+    /// `open` and `deeds`.
     pub fn fold_past(turns: &[StoredTurn]) -> RollUp {
         let mut all = RollUp::default();
         for (at, stored) in turns.iter().enumerate() {
@@ -238,26 +236,6 @@ impl RollUp {
     pub fn id(&self) -> i64 {
         self.ids.last().copied().unwrap_or_default()
     }
-}
-
-/// See [`RollUp::done_before`].
-fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
-    let files = |stored: &StoredTurn| -> Vec<String> {
-        let files = stored.turn.evidence.files.iter().filter(|file| !file.scratch);
-        files.map(|file| file.path.clone()).collect()
-    };
-    let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
-    let mut before = Vec::new();
-    for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
-        let done = blocks::lasting(&stored.turn.done);
-        let changed = files(stored);
-        let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
-        let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
-        // The user, who came back, says that it is not so.
-        let is_refuted = turns.get(at + 1).is_some_and(|next| next.turn.complains);
-        before.extend((!done.is_empty() && !is_stale && !is_refuted).then(|| done.clone()));
-    }
-    before
 }
 
 /// The first informative request, else a title that the turn's rules made, else a commit's subject.

@@ -200,28 +200,13 @@ fn columns_of_older_releases_become_a_turn() {
 }
 
 #[test]
-fn what_earlier_turns_did_is_kept_without_their_claims() {
+fn claims_are_those_of_the_last_work() {
     let mut first = Turn { done: blocks("The parser is total."), ..asked("Fix the parser") };
     first.claims = vec![Claim { text: "All tests pass.".into(), ..Claim::default() }];
     let second = Turn { done: blocks("README names it."), ..asked("Document the parser") };
     let session = fold(vec![first, second]);
-    assert_eq!(session.done_before, [blocks("The parser is total.")]);
     assert_eq!(session.done, blocks("README names it."));
     assert!(session.claims.is_empty());
-}
-
-#[test]
-fn what_was_said_about_files_that_changed_again_is_not_told() {
-    let turn = |line: &str, path: &str| {
-        let mut turn = Turn { done: blocks(line), ..asked("Draw the rows") };
-        turn.evidence.files = vec![FileChange { path: path.into(), ..FileChange::default() }];
-        turn
-    };
-    let rows = || turn("Only visible rows are drawn.", "rows.ts");
-    let session = fold(vec![rows(), turn("All rows are drawn again.", "rows.ts")]);
-    assert!(session.done_before.is_empty());
-    let session = fold(vec![rows(), turn("The pager has buttons.", "pager.ts")]);
-    assert_eq!(session.done_before, [blocks("Only visible rows are drawn.")]);
 }
 
 #[test]
