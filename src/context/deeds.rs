@@ -9,6 +9,8 @@ use crate::memory::{Block, Turn};
 pub struct Deeds {
     request: WordSet,
     all: WordSet,
+    /// Changed files, identifiers of edits and commands that worked.
+    tools: WordSet,
 }
 
 /// Something left to do, as words.
@@ -47,7 +49,13 @@ impl Deeds {
         let effects = evidence.effects.iter().map(|effect| &effect.text);
         let texts: Vec<&str> = lines.chain(subjects).chain(effects).map(String::as_str).collect();
         all.extend(&WordSet::stems(&texts.join(" ")));
-        Some(Deeds { request, all })
+        let files = evidence.files.iter().map(|file| &file.path);
+        let commands = evidence.commands.iter().filter(|command| command.ok);
+        let names = files.chain(&evidence.names).chain(commands.map(|command| &command.line));
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let mut tools = all.clone();
+        tools.extend(&WordSet::stems(&names.join(" ")));
+        Some(Deeds { request, all, tools })
     }
 
     pub fn words(&self) -> &WordSet {
@@ -55,7 +63,7 @@ impl Deeds {
     }
 
     /// Whether the turn does what was left: it has 60 % of the words, or all names and 40 % of the words;
-    /// or its request consists of words of the aim.
+    /// or its tools touch all names; or its request consists of words of the aim.
     pub fn does(&self, aim: &Aim) -> bool {
         let common = aim.words.common(&self.all);
         let has_names = aim.names.len() >= 3 && aim.names.common(&self.all) == aim.names.len();
@@ -63,7 +71,8 @@ impl Deeds {
         let is_asked =
             (3..=8).contains(&self.request.len()) && asked * 10 >= self.request.len() * 8;
         let percent = if has_names { 40 } else { 60 };
-        is_asked || has_share(common, &aim.words, percent)
+        let touches = !aim.names.is_empty() && aim.names.common(&self.tools) == aim.names.len();
+        touches || is_asked || has_share(common, &aim.words, percent)
     }
 }
 
@@ -89,6 +98,7 @@ pub fn numbers(request: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::FileChange;
 
     fn deeds(request: &str, done: &str) -> Option<Deeds> {
         let lines = vec![done.to_owned()];
@@ -127,6 +137,17 @@ mod tests {
             "The same slow scan is visible in `refund_list`, an index on `paid_at` is missing";
         check(aim, "now the refunds", "`refund_list` uses an index on `refund_paid_at`.", true);
         check(aim, "now the refunds", "`refund_view` is faster.", false);
+    }
+
+    #[test]
+    fn tools_that_touch_all_names_do_it() {
+        let mut turn = Turn { request: "go on".into(), ..Turn::default() };
+        turn.evidence.files =
+            vec![FileChange { path: "web/picker.ts".into(), ..FileChange::default() }];
+        let does = |aim: &str| Deeds::of(&turn).is_some_and(|deeds| deeds.does(&Aim::of(aim)));
+        assert!(does("`picker.ts` still loses the focus in the old way"));
+        assert!(!does("`picker.ts` and `list.ts` still lose the focus"));
+        assert!(!does("The focus is still lost"));
     }
 
     #[test]

@@ -9,15 +9,14 @@ use super::dates::date_and_id;
 use super::filler::Filler;
 use super::last::{commits, effects, files};
 use super::markdown::{self, paragraph};
-use super::rollup::RollUp;
+use super::rollup::{Answered, RollUp};
 use super::seen::Seen;
+use super::similarity::sentences;
 use super::stored_turn::has_substance;
 use crate::memory::Block;
 
 /// Lengths of a line, in characters, shortest first.
 const LENGTHS: [usize; 7] = [100, 150, 210, 300, 420, 600, 900];
-/// Lines of this length tell commits and what was said about them.
-const LONG: usize = 300;
 /// Most files of a line.
 pub const MAX_FILES: usize = 1;
 /// The section is full after this many lines that did not fit.
@@ -90,7 +89,7 @@ impl<'a> Earlier<'a> {
         Earlier {
             told,
             start: format!("- {}: {place}{sender}", date_and_id(session)),
-            title: paragraph(&session.title),
+            title: beginning(&paragraph(&session.title)),
             upshots: Default::default(),
             alike: match told.n_alike {
                 0 => String::new(),
@@ -125,11 +124,12 @@ impl<'a> Earlier<'a> {
             }
             Upshots::Worked { commits, done, answer, effects } => {
                 let has_commits = add(commits);
-                if !has_commits || max >= LONG {
-                    let is_done = add(done);
+                // What was said of commits or of files that changed again may no longer be so.
+                if !has_commits {
+                    let is_done = !session.overtaken && add(done);
                     match answer {
                         Some(answer) if !is_done => add(answer),
-                        None if !is_done && !has_commits => add(effects),
+                        None if !is_done => add(effects),
                         _ => false,
                     };
                 }
@@ -158,7 +158,12 @@ impl<'a> Earlier<'a> {
                 let cause = paragraph(&blocks::text(&gotcha.cause, 200));
                 (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
             });
-            let answered = session.answers.iter().rev().take(2).map(|answered| {
+            // Later remarks that ask nothing were about that day's work.
+            let asks = |answered: &&Answered| {
+                session.ids.first() == Some(&answered.id)
+                    || answered.question.contains(['?', '？', '؟'])
+            };
+            let answered = session.answers.iter().rev().filter(asks).take(2).map(|answered| {
                 let answer = paragraph(&blocks::text(&blocks::lasting(&answered.answer), 240));
                 (answered.id, vec![short(&answered.question), answer])
             });
@@ -189,6 +194,18 @@ impl Upshots {
             effects: shorten(&effects(session), max / 3),
         }
     }
+}
+
+/// The sentences up to the one that says what it is about. What follows was about details of that day.
+fn beginning(text: &str) -> String {
+    const WIDTH: usize = 40;
+    let mut width = 0;
+    let is_short = |sentence: &&str| {
+        let before = width;
+        width += sentence.chars().map(|c| 1 + usize::from(c >= '\u{2e80}')).sum::<usize>();
+        before < WIDTH
+    };
+    sentences(text).into_iter().take_while(is_short).collect::<Vec<_>>().join(" ")
 }
 
 /// As many whole sentences as fit, without the last stop.

@@ -175,7 +175,10 @@ fn open_line(left: &Left, text: &str) -> String {
 /// What was found out: observations, then causes and answers of earlier sessions, then files.
 pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let selection = texts.selection;
-    let is_told = |h: &Headline, _: &Seen| repeats_question(h, &texts.questions);
+    // A question without its answer says nothing.
+    let is_told = |h: &Headline, _: &Seen| {
+        h.title.ends_with(['?', '？', '؟']) || repeats_question(h, &texts.questions)
+    };
     if !push_headlines(&texts.discoveries, selection, filler, seen, is_told) {
         return;
     }

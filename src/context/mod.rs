@@ -277,6 +277,7 @@ fn select(
         None => Vec::new(),
     };
     told.retain_mut(|told| told.session.withdraw(&withdrawn));
+    find_overtaken(&mut told);
     let here: Vec<&RollUp> =
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
@@ -324,6 +325,16 @@ fn select(
         native: query.native.clone(),
         since: choice.since,
     })
+}
+
+/// Notes which sessions have files that later ones changed again. `told` is newest first.
+fn find_overtaken(told: &mut [Told]) {
+    let mut later: BTreeSet<String> = BTreeSet::new();
+    for told in told.iter_mut().filter(|told| told.place == Place::Here) {
+        let session = &mut told.session;
+        session.overtaken = session.files.iter().any(|file| later.contains(&file.path));
+        later.extend(session.files.iter().map(|file| file.path.clone()));
+    }
 }
 
 /// What is removed from stored turns.

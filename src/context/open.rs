@@ -10,6 +10,8 @@ use crate::memory::{
 /// Something that a session leaves open.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Open {
+    /// See [`Step::said`](crate::memory::Step::said).
+    pub said: bool,
     /// Id of the summary that tells it.
     pub id: i64,
     pub kind: OpenKind,
@@ -34,6 +36,13 @@ pub enum OpenKind {
     Stated,
     Task,
     ForUser,
+}
+
+impl OpenKind {
+    /// Something to do that somebody named.
+    pub fn is_step(&self) -> bool {
+        matches!(self, OpenKind::Stated | OpenKind::Task | OpenKind::ForUser)
+    }
 }
 
 /// What is open after the last turn. `checks` is the last run of each check in the session.
@@ -111,7 +120,7 @@ fn steps(turns: &[StoredTurn]) -> Vec<Open> {
                 StepKind::Stated | StepKind::Plan | StepKind::FollowUp => OpenKind::Stated,
             };
             left.retain(|open| open.text != step.text);
-            left.push(stored.open(kind, step.text.clone()));
+            left.push(Open { said: step.said, ..stored.open(kind, step.text.clone()) });
         }
     }
     left
@@ -130,7 +139,7 @@ fn is_listed(kind: StepKind) -> bool {
 impl StoredTurn {
     fn open(&self, kind: OpenKind, text: String) -> Open {
         let utc_offset = self.turn.utc_offset;
-        Open { id: self.id, kind, text, at_epoch: self.created_at_epoch, utc_offset }
+        Open { id: self.id, kind, text, at_epoch: self.created_at_epoch, utc_offset, said: false }
     }
 }
 

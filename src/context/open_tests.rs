@@ -11,7 +11,8 @@ fn open_tasks_of_an_earlier_turn_stay_until_they_are_done() {
         task("Measure the importer", TaskState::Started),
     ];
     listed.evidence.tool_uses = 3;
-    listed.next = vec![Step { text: "Write the index".into(), kind: StepKind::Task }];
+    listed.next =
+        vec![Step { text: "Write the index".into(), kind: StepKind::Task, ..Step::default() }];
     let mut later = Turn { request: "go on".into(), ..Turn::default() };
     later.done = vec![Block { lines: vec!["The index is written.".into()], ..Block::default() }];
     later.evidence.commits =
@@ -95,13 +96,21 @@ fn steps_stay_until_a_later_turn_does_them() {
 fn a_new_list_replaces_the_old_one_but_not_what_is_left_to_the_user() {
     let mut first = listed(&["Write the index"]);
     first.evidence.files = vec![FileChange { path: "a".into(), ..FileChange::default() }];
-    first.next.push(Step { text: "Set `TOKEN`".into(), kind: StepKind::ForUser });
+    first.next.push(Step {
+        text: "Set `TOKEN`".into(),
+        kind: StepKind::ForUser,
+        ..Step::default()
+    });
     check(vec![first, listed(&["Measure it"])], &["Set `TOKEN`", "Measure it"]);
 }
 
 #[test]
 fn what_the_user_had_to_do_first_is_done_when_the_user_comes_back() {
-    let step = Step { text: "Please log in with `vault login`".into(), kind: StepKind::ForUser };
+    let step = Step {
+        text: "Please log in with `vault login`".into(),
+        kind: StepKind::ForUser,
+        ..Step::default()
+    };
     let mut waiting = Turn { request: "Plan the move".into(), next: vec![step], ..Turn::default() };
     let back = || Turn { request: "I am back".into(), ..committed() };
     check(vec![waiting.clone(), back()], &[]);

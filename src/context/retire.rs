@@ -42,6 +42,8 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
     // What each later session did, as words.
     let mut words_of_session: Vec<WordSet> = Vec::new();
     let mut sessions_ago = 0;
+    // Whether a later session changed something, and whether it says itself what is left.
+    let (mut is_changed, mut is_planned) = (false, false);
     for (at, session) in sessions.iter().enumerate() {
         if sessions_ago >= SESSIONS {
             break;
@@ -52,6 +54,11 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
                 OpenKind::Failing(_) => FAILURE_SESSIONS,
                 _ => SESSIONS,
             };
+            // What a later session plans replaces it. A sentence alone is weak evidence once work went on.
+            let is_stated = matches!(open.kind, OpenKind::Stated | OpenKind::ForUser);
+            if is_stated && (is_planned || open.said && is_changed) {
+                continue;
+            }
             let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
             if sessions_ago >= limit || is_old || left.len() >= MOST {
                 continue;
@@ -103,7 +110,11 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
         later_words.extend(&words);
         words_of_session.push(words);
         later_deeds.extend(&session.deeds);
-        sessions_ago += usize::from(session.by_user);
+        if session.by_user {
+            is_changed |= session.has_change();
+            is_planned |= session.open.iter().any(|open| open.kind.is_step());
+            sessions_ago += 1;
+        }
     }
     left
 }

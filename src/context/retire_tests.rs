@@ -5,7 +5,7 @@ use crate::store::closed_steps::ClosedSteps;
 const HOUR: i64 = 3_600_000;
 
 fn open(id: i64, kind: OpenKind, text: &str) -> Open {
-    Open { id, kind, text: text.into(), at_epoch: id * HOUR, utc_offset: 0 }
+    Open { id, kind, text: text.into(), at_epoch: id * HOUR, utc_offset: 0, ..Open::default() }
 }
 
 /// A turn that commits.
@@ -109,6 +109,27 @@ fn several_sessions_may_do_a_long_step_in_parts() {
     check(&[&loaded, &planned], &[(step, 1)]);
     let warned = session(3, &["warn about silent probes after 6 hours"], vec![]);
     check(&[&warned, &loaded, &planned], &[]);
+}
+
+#[test]
+fn a_later_session_that_plans_replaces_what_was_left() {
+    let planned = || session(1, &["a b"], vec![open(1, OpenKind::Stated, "Write the docs")]);
+    let new = session(2, &["c d"], vec![open(2, OpenKind::Stated, "Sign the release")]);
+    check(&[&new, &planned()], &[("Sign the release", 0)]);
+    let asking = session(2, &["c d"], vec![open(2, OpenKind::Asked, "Shall I sign it?")]);
+    check(&[&asking, &planned()], &[("Shall I sign it?", 0), ("Write the docs", 1)]);
+    let program = RollUp { by_user: false, ..new };
+    check(&[&program, &planned()], &[("Sign the release", 0), ("Write the docs", 0)]);
+}
+
+#[test]
+fn a_sentence_is_left_only_until_work_goes_on() {
+    let said = Open { said: true, ..open(1, OpenKind::ForUser, "Renew the certificate") };
+    let first = session(1, &["a b"], vec![said]);
+    let mut later = session(2, &["Translate the help page"], vec![]);
+    check(&[&later, &first], &[("Renew the certificate", 1)]);
+    later.commits = vec![CommitMade::default()];
+    check(&[&later, &first], &[]);
 }
 
 #[test]

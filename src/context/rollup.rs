@@ -32,6 +32,8 @@ pub struct RollUp {
     pub files: Vec<FileChange>,
     /// Those of them that are at another path now, or gone.
     pub lost: BTreeMap<String, FileState>,
+    /// A later session changed some of the files again. What was said of them may no longer be so.
+    pub overtaken: bool,
     pub effects: Vec<Effect>,
     /// The last run of each check.
     pub checks: Vec<CheckRun>,

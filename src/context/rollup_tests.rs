@@ -200,12 +200,11 @@ fn columns_of_older_releases_become_a_turn() {
 }
 
 #[test]
-fn what_earlier_turns_did_is_kept_without_their_claims() {
+fn claims_are_those_of_the_last_work() {
     let mut first = Turn { done: blocks("The parser is total."), ..asked("Fix the parser") };
     first.claims = vec![Claim { text: "All tests pass.".into(), ..Claim::default() }];
     let second = Turn { done: blocks("README names it."), ..asked("Document the parser") };
     let session = fold(vec![first, second]);
-    assert_eq!(session.done_before, [blocks("The parser is total.")]);
     assert_eq!(session.done, blocks("README names it."));
     assert!(session.claims.is_empty());
 }

@@ -283,7 +283,7 @@ fn a_project_with_many_sessions_fills_the_block_without_repeating_itself() {
         let at = id as usize;
         let (thing, verb) = (things[at % 7], verbs[at % 5]);
         let request = format!("{verb} the {thing} of module{id}");
-        let subject = format!("{verb} {thing}{id}");
+        let subject = format!("{verb} {thing}{id} and read its table in one pass");
         let mut turn = work(&request, &subject, &format!("src/{thing}{id}.rs"));
         match id % 3 {
             0 => turn.done = said(&[&format!("Part{id} of the {thing} has a module of its own.")]),
@@ -399,7 +399,7 @@ fn work_of_other_branches_is_one_line() {
     assert!(text.contains("(s4): on the deleted branch `lost`: Delta work"), "{text}");
     let at = |text: &str, part: &str| text.find(part).unwrap();
     assert!(at(&text, "Alpha work") < at(&text, "Delta work"), "{text}");
-    assert!(text.contains("Document Alpha") && !text.contains("Document Gamma"), "{text}");
+    assert!(text.contains("Document Beta") && !text.contains("Document Gamma"), "{text}");
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub struct Turn {
     /// The question that ends the final message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Question>,
+    /// The last sentence of the final message, if it says neither what is left nor what was done. The user
+    /// may put that off.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub closing: String,
     /// Claims of the final message that the evidence does not bear out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Claim>,
@@ -262,6 +266,9 @@ pub enum BlockKind {
 pub struct Step {
     pub text: String,
     pub kind: StepKind,
+    /// A sentence of its own, without a heading, a list or an empty box.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub said: bool,
 }
 
 /// Where a step comes from.

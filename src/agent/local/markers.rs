@@ -6,24 +6,14 @@
 
 use std::sync::OnceLock;
 
+use super::phrases::rows;
+
 const TABLE: &str = include_str!("markers.tsv");
 
-macro_rules! markers {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        /// A row of the table.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Marker { $($variant),* }
-
-        impl Marker {
-            const ALL: &[(Marker, &str)] = &[$((Marker::$variant, $name)),*];
-        }
-    };
-}
-
-markers! {
+rows! {
+    Marker:
     Lasting = "lasting",
     Principle = "principle",
-    Decided = "decided",
     Prefer = "prefer",
     Always = "always",
     Never = "never",
@@ -40,7 +30,6 @@ markers! {
     Production = "production",
     Forbid = "forbid",
     NoMore = "no_more",
-    Keep = "keep",
     Subject = "subject",
     Tool = "tool",
     Platform = "platform",
@@ -49,10 +38,8 @@ markers! {
     Runs = "runs",
     Clause = "clause",
     Every = "every",
-    Everywhere = "everywhere",
     Look = "look",
     Actor = "actor",
-    Preposition = "preposition",
     RulesHeading = "rules_heading",
     Temporary = "temporary",
     Whole = "whole",
@@ -63,11 +50,10 @@ markers! {
     Deny = "deny",
     Dont = "dont",
     Because = "because",
-    Needs = "needs",
-    Negation = "negation",
     Reports = "reports",
     GoOn = "go_on",
     Defer = "defer",
+    When = "when",
     Yes = "yes",
     No = "no",
     Option = "option",

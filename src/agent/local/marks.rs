@@ -3,103 +3,71 @@
 use std::sync::LazyLock;
 
 use super::message::inline::codes;
-use super::phrases::{Found, Phrases, words};
+use super::phrases::{Found, Phrases, rows, words};
 
 /// Longer sentences are read up to here, in characters.
 const MAX_SENTENCE: usize = 600;
 
-/// A row of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+rows! {
+    Mark:
     /// The user has to do something: `you need to`, `don't forget to`.
-    Must,
+    Must = "must",
     /// A verb that begins an order: `run`, `set`.
-    Imperative,
-    /// A verb that is an order without a name: `push`.
-    Bare,
+    Imperative = "imperative",
     /// Words before an order: `then`.
-    Connect,
+    Connect = "connect",
     /// The order only shows something: `to try it`.
-    Usage,
+    Usage = "usage",
     /// A condition, at the beginning of a sentence.
-    If,
+    If = "if",
     /// It is left open whether: `you can`, `if you want`.
-    Hypothetical,
+    Hypothetical = "hypothetical",
     /// The assistant would do it: `shall I`.
-    Offer,
+    Offer = "offer",
     /// An offer that says nothing: `anything else`.
-    Courtesy,
+    Courtesy = "courtesy",
     /// A choice: `which`.
-    Which,
+    Which = "which",
     /// What is left is stated: `the next step is`.
-    Stated,
+    Stated = "stated",
     /// What was not done, if the sentence names it: `doesn't know it yet`, `I left out`.
-    Deferred,
+    Deferred = "deferred",
     /// Work that is only on this machine: `not pushed`. It is a state and no step.
-    Unpublished,
+    Unpublished = "unpublished",
     /// Work that goes on without the assistant: `runs in the background`, `has started`.
-    Running,
+    Running = "running",
     /// Why something was not done, or that it was looked for only: `as you asked`, `I haven't found`.
-    Requested,
+    Requested = "requested",
     /// Nobody has to do it: `no need to`.
-    Needless,
+    Needless = "needless",
     /// Before a deed that has no doer, `must be set`: `must`.
-    Modal,
+    Modal = "modal",
     /// A deed outside of the code: `be verified`, `be rotated`.
-    Handled,
+    Handled = "handled",
     /// The assistant cannot do what the sentence before asks for: `I can't do that`.
-    Handoff,
+    Handoff = "handoff",
     /// What comes next: `next up`, `ready for`.
-    Follow,
+    Follow = "follow",
     /// A part of a plan: `phase`, `ticket`.
-    Unit,
-    Nothing,
+    Unit = "unit",
+    Nothing = "nothing",
     /// How it was before, or what was thought of and not done: `used to`, `I considered`.
-    Former,
+    Former = "former",
     /// Words of courtesy before what is told: `you're right`.
-    Praise,
+    Praise = "praise",
     /// The beginning of a clause before an order: `before`, `once`.
-    Before,
+    Before = "before",
     /// What is hoped for and was not seen: `should`.
-    Expected,
+    Expected = "expected",
     /// Praise of the own work: `everything works`, `ready to merge`.
-    Boast,
+    Boast = "boast",
 }
 
 static PHRASES: LazyLock<Phrases<Mark>> =
     LazyLock::new(|| Phrases::read(include_str!("steps.tsv"), row));
 
 fn row(name: &str) -> Option<Mark> {
-    Some(match name {
-        "must" => Mark::Must,
-        "imperative" => Mark::Imperative,
-        "bare" => Mark::Bare,
-        "connect" => Mark::Connect,
-        "usage" => Mark::Usage,
-        "if" => Mark::If,
-        "hypothetical" => Mark::Hypothetical,
-        "offer" => Mark::Offer,
-        "courtesy" => Mark::Courtesy,
-        "which" => Mark::Which,
-        "stated" => Mark::Stated,
-        "deferred" => Mark::Deferred,
-        "unpublished" => Mark::Unpublished,
-        "running" => Mark::Running,
-        "requested" => Mark::Requested,
-        "needless" => Mark::Needless,
-        "modal" => Mark::Modal,
-        "handled" => Mark::Handled,
-        "handoff" => Mark::Handoff,
-        "follow" => Mark::Follow,
-        "unit" => Mark::Unit,
-        "nothing" => Mark::Nothing,
-        "former" => Mark::Former,
-        "praise" => Mark::Praise,
-        "before" => Mark::Before,
-        "expected" => Mark::Expected,
-        "boast" => Mark::Boast,
-        _ => return None,
-    })
+    Mark::ALL.iter().find(|(_, known)| *known == name).map(|(mark, _)| *mark)
 }
 
 /// A sentence with its marks.
@@ -164,10 +132,6 @@ impl<'a> Marked<'a> {
 
     pub fn begins(&self, mark: Mark) -> bool {
         self.at(0, mark).is_some()
-    }
-
-    pub fn word_count(&self) -> usize {
-        self.words.len()
     }
 
     /// The end of the longest phrase of this mark that begins at a word.
@@ -292,18 +256,6 @@ impl<'a> Marked<'a> {
         let is_told =
             |code: &&str| !code.ends_with("()") && !code.starts_with('-') && !is_commit(code);
         codes(self.text).iter().any(is_told) || self.text.split_whitespace().any(is_name)
-    }
-
-    /// Whether it names a product: `TestFlight`.
-    pub fn names_product(&self) -> bool {
-        const MIN: usize = 5;
-        let humps = |word: &str| {
-            let pairs = word.chars().zip(word.chars().skip(1));
-            pairs.filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count()
-        };
-        self.text.split_whitespace().any(|word| {
-            word.len() >= MIN && word.starts_with(char::is_uppercase) && humps(word) > 0
-        })
     }
 
     pub fn has_code(&self) -> bool {

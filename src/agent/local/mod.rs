@@ -18,7 +18,6 @@ mod labels;
 mod markers;
 mod marks;
 mod message;
-mod momentary;
 mod phrases;
 mod prompt;
 mod question;
@@ -27,7 +26,6 @@ mod reply;
 mod request;
 mod rows;
 mod rules;
-mod sentences;
 mod steps;
 #[cfg(test)]
 mod steps_tests;
@@ -76,7 +74,8 @@ pub fn add_title(turn: &mut Turn) {
 
 /// The observations of a turn, without the user's rules.
 pub fn rows(batch: &ParsedBatch, turn: &Turn) -> Vec<Observation> {
-    stop(batch).map_or_else(Vec::new, |stop| rows::of(turn, stop, &batch.earlier))
+    stop(batch)
+        .map_or_else(Vec::new, |stop| rows::of(turn, stop, &batch.earlier, batch.turns.is_empty()))
 }
 
 /// The rules and decisions that the user states in the turn. Empty unless the batch ends the turn.

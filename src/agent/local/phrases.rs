@@ -16,6 +16,20 @@ use std::collections::HashMap;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
+/// An enum of the rows of a table, with their names.
+macro_rules! rows {
+    ($rows:ident: $($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A row of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $rows { $($(#[$doc])* $variant),* }
+
+        impl $rows {
+            const ALL: &[($rows, &str)] = &[$(($rows::$variant, $name)),*];
+        }
+    };
+}
+pub(super) use rows;
+
 /// Maximum words that `…` stands for.
 const MAX_GAP: usize = 8;
 

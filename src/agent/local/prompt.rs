@@ -1,6 +1,6 @@
 //! The sentences that the user typed in a prompt.
 
-use super::sentences::sentences;
+use super::message::inline::typed_sentences;
 use crate::clients::typed;
 
 /// A sentence or list item of a prompt.
@@ -49,7 +49,7 @@ pub fn read(prompt: &str) -> Vec<Said> {
             at += 1;
         }
         let paragraph = emphasized(&paragraph);
-        let said = sentences(&paragraph).into_iter().take(MAX_SENTENCES - out.len());
+        let said = typed_sentences(&paragraph).into_iter().take(MAX_SENTENCES - out.len());
         out.extend(said.map(|text| Said { text: text.to_owned(), ..Said::default() }));
         lead_in = if line.ends_with([':', '：']) { line } else { "" };
     }

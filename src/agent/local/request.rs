@@ -1,6 +1,7 @@
 //! What the user asks for in a turn: the request in the user's own words, what a short reply answers,
 //! and whether the turn goes on with earlier work or complains about it.
 
+use super::claims::tells_change;
 use super::markers::{Marker, Text};
 use super::prompt::{Said, read};
 use super::turn_prompts::{is_command, is_question, prompts_of_turn};
@@ -24,6 +25,8 @@ pub struct Request {
     pub complains: bool,
     /// The user puts off the answer to the question before.
     pub defers: bool,
+    /// What the user puts off, in their words: `i look at it on monday`.
+    pub put_off: String,
 }
 
 /// Characters of the request of one prompt, and of each of several.
@@ -57,6 +60,9 @@ pub fn request(batch: &Batch) -> Request {
         let whole = Text::new(&prompt.text);
         request.defers |= asked.is_some() && defers(&whole);
         request.complains |= complains(&prompt.text, !batch.turns.is_empty());
+        if last.is_some() {
+            request.put_off = put_off(&prompt.text);
+        }
         let is_goodbye =
             last.is_some() && asked.is_none() && defers(&whole) && !is_question(&prompt.text);
         if (is_small_talk(&prompt.text) || is_goodbye)
@@ -299,6 +305,21 @@ pub fn complains(prompt: &str, has_earlier_turn: bool) -> bool {
 fn defers(prompt: &Text) -> bool {
     const MAX_WORDS: usize = 12;
     prompt.has(Marker::Defer) && prompt.length() <= MAX_WORDS && !prompt.begins(Marker::Verb)
+}
+
+/// The sentences that name a later time, or who does it instead.
+fn put_off(prompt: &str) -> String {
+    const MAX_WORDS: usize = 40;
+    let is_long = Text::new(prompt).length() > MAX_WORDS;
+    let defers = |said: &Said| {
+        let text = Text::new(&said.text);
+        (text.has(Marker::When) || text.has(Marker::Defer))
+            && !is_question(&said.text)
+            && !tells_change(&said.text)
+    };
+    let said = if is_long { Vec::new() } else { read(prompt) };
+    let said: Vec<String> = said.into_iter().filter(defers).map(|said| said.text).collect();
+    truncate(&said.join(" "), MAX_EACH)
 }
 
 /// Whether a request cannot be understood without an earlier one: `do the same for the other one`.

@@ -440,6 +440,30 @@ fn an_answer_can_be_put_off() {
 }
 
 #[test]
+fn what_the_user_puts_off_is_kept_in_their_words() {
+    let put_off = |prompt: &str| request(&batch(&[prompt], vec![Turn::default()])).put_off;
+    assert_eq!(put_off("nice. i look at it on monday. bye"), "i look at it on monday.");
+    for prompt in [
+        "das mache ich am Freitag",
+        "ok je regarde demain avec Inès",
+        "a pro lo subo yo el jueves",
+        "faço o deploy amanhã",
+        "ci penso io domani",
+        "завтра посмотрю",
+        "下周再说",
+        "明日見ます",
+        "내일 볼게",
+        "سأنظر فيه غدا",
+        "yarın bakarım",
+    ] {
+        assert_eq!(put_off(prompt), prompt);
+    }
+    for prompt in ["pushed it myself", "why does the job fail on sunday?", "thanks, bye"] {
+        assert_eq!(put_off(prompt), "", "{prompt}");
+    }
+}
+
+#[test]
 fn a_goodbye_is_no_request() {
     let earlier = || vec![Turn::default()];
     assert_eq!(request(&batch(&["gotta run, later"], earlier())).text, "");

@@ -22,10 +22,11 @@ const MAX_FILES: usize = 24;
 const MAX_DECISIONS: usize = 4;
 
 /// The rows of a turn. A turn that stops again tells its changes again: a row replaces the one of
-/// the same title among the `earlier` rows of the turn.
-pub fn of(turn: &Turn, stop: &Message, earlier: &[Earlier]) -> Vec<Observation> {
+/// the same title among the `earlier` rows of the turn. `is_first`: of the session.
+pub fn of(turn: &Turn, stop: &Message, earlier: &[Earlier], is_first: bool) -> Vec<Observation> {
     let mut rows = changes(turn);
-    if rows.is_empty() {
+    // A later remark that asks nothing is about the work that it follows.
+    if rows.is_empty() && (is_first || turn.request.contains(['?', '？', '؟'])) {
         rows.extend(answer(turn));
     }
     // Subagents that have not reported yet have no count.

@@ -38,7 +38,7 @@ fn rows(turn: &Turn) -> Vec<String> {
         last_assistant_message: None,
         created_at_epoch: 1,
     };
-    let rows = of(&turn, &stop, &[]);
+    let rows = of(&turn, &stop, &[], true);
     assert!(rows.iter().all(|row| row.prompt_number == 4));
     rows.iter()
         .map(|row| format!("{}: {} | {}", row.kind, row.title, row.files_modified.join(" ")))

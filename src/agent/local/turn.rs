@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use super::claims::without_claims;
 use super::grounded::{self, Grounds, Split};
 use super::labels::Label;
+use super::markers::{Marker, Text};
 use super::message::Message;
 use super::request;
 use crate::activity::ParsedBatch;
-use crate::memory::{self, Block, Cause, Claim, ClaimKind, Ending, Evidence, Summary, Turn};
+use crate::memory::{
+    self, Block, Cause, Claim, ClaimKind, Ending, Evidence, Step, StepKind, Summary, Turn,
+};
 use crate::text::words;
 
 /// Maximum characters of the blocks of a turn that stopped several times.
@@ -46,6 +49,10 @@ pub fn of(
         (true, Author::Model) => (body, Vec::new()),
         (false, _) => (Vec::new(), body),
     };
+    let mut next = message.next(&evidence);
+    if evidence.tool_uses == 0 && !evidence.has_change() && !request.put_off.is_empty() {
+        next.extend(put_off(&request.put_off, batch.turns.last()));
+    }
     let is_confirmed = |at: &usize| message.confirms(&evidence.blockers[*at]);
     let mut turn = Turn {
         sender: request.sender,
@@ -60,8 +67,9 @@ pub fn of(
         cause,
         background,
         decisions: message.decisions(),
-        next: message.next(&evidence),
+        next,
         asked: message.asked(),
+        closing: message.closing(&evidence),
         claims: claims(message, &evidence, batch),
         confirmed_blockers: (0..evidence.blockers.len()).filter(is_confirmed).collect(),
         evidence: Evidence { blobs: BTreeMap::new(), ..evidence },
@@ -102,6 +110,26 @@ pub fn as_message(summary: &Summary) -> String {
         }
     }
     out
+}
+
+/// What the user puts off: what the turn before said last, with the user's words. Its steps and its
+/// question are open anyway.
+fn put_off(words: &str, before: Option<&Turn>) -> Option<Step> {
+    const MIN_WORDS: usize = 4;
+    let before = before.filter(|turn| turn.asked.is_none())?;
+    let text = match before.closing.as_str() {
+        closing if before.next.is_empty() && !closing.is_empty() => {
+            format!("{closing} — \"{words}\"")
+        }
+        _ => {
+            let text = Text::new(words);
+            if text.length() < MIN_WORDS || !text.has(Marker::When) {
+                return None;
+            }
+            format!("\"{words}\"")
+        }
+    };
+    Some(Step { text, kind: StepKind::ForUser, said: true })
 }
 
 /// Without a tool use, nothing can be shown: a transcript may lack them.
@@ -249,6 +277,22 @@ mod tests {
         turn.evidence.commits = vec![memory::CommitMade::default()];
         add_previous(&mut turn, &previous, Cause::Stop);
         assert_eq!(turn.done, [done("The gate closes."), done("The log is written.")].concat());
+    }
+
+    #[test]
+    fn what_is_put_off_is_told_with_what_was_said_last() {
+        let words = "i purge it on sunday";
+        let text = |before: Turn| put_off(words, Some(&before)).map(|step| step.text);
+        let closing = "The CDN has to be purged.".to_owned();
+        let said = Turn { closing, ..Turn::default() };
+        let whole = Some(format!("The CDN has to be purged. — \"{words}\""));
+        assert_eq!(text(said.clone()), whole);
+        let listed = Turn { next: vec![Step::default()], ..said.clone() };
+        assert_eq!(text(listed.clone()), Some(format!("\"{words}\"")));
+        assert_eq!(put_off("have to ask them", Some(&listed)), None, "no time is named");
+        let asked = Turn { asked: Some(Default::default()), ..said };
+        assert_eq!(text(asked), None, "the question is open anyway");
+        assert_eq!(put_off(words, None), None);
     }
 
     #[test]

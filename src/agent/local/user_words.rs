@@ -77,8 +77,8 @@ fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation>
     let is_short = whole.chars().count() <= MAX_WHOLE;
     let place = place(prompt, batch);
     let rules = rules_in(&said, place);
-    let corrects = matches!(place, Place::Correction | Place::Answer)
-        && rules.iter().any(|(_, kind)| *kind == Kind::Correction);
+    let corrects =
+        place == Place::Correction && rules.iter().any(|(_, kind)| *kind == Kind::Correction);
     if corrects && is_short {
         out.push(row(&whole, "correction"));
         return out;
@@ -101,10 +101,11 @@ pub fn place(prompt: &Prompt, batch: &Batch) -> Place {
     if batch.turns.iter().all(is_first) && !earlier {
         Place::First
     } else if denies(&texts(&read(&prompt.text))) {
-        match asked(batch) {
-            Some(_) => Place::Answer,
-            None => Place::Correction,
-        }
+        Place::Correction
+    } else if batch.evidence.tool_uses == 0
+        && batch.messages.iter().all(|message| message.tool_name.is_none())
+    {
+        Place::Remark
     } else {
         Place::Later
     }

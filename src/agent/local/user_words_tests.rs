@@ -67,6 +67,19 @@ fn each_rule_is_a_row_in_the_words_of_the_user() {
 }
 
 #[test]
+fn plain_words_are_a_rule_if_the_agent_has_nothing_to_do() {
+    let remark = batch(&["only wav and flac, no mp3 decoding"], vec![Turn::default()]);
+    let mut work = remark.clone();
+    work.messages.insert(0, Message { tool_name: Some("Bash".into()), ..work.messages[0].clone() });
+    let worked = Turn { request: "Read the files".into(), ..Turn::default() };
+    let place = |mut batch: Batch| {
+        batch.turns = vec![worked.clone()];
+        place(&batch.prompts[0], &batch)
+    };
+    assert_eq!([place(remark), place(work)], [Place::Remark, Place::Later]);
+}
+
+#[test]
 fn a_correction_is_kept_whole() {
     let check = |prompt: &str, expected: &[(&str, &str)]| {
         let expected: Vec<_> =
@@ -104,11 +117,6 @@ fn what_belongs_to_a_rule_is_kept() {
     );
     check("Write a viewer for logs. Dark theme.", Vec::new(), &[("Dark theme", "rule")]);
     check("Dark theme.", Vec::new(), &[]);
-    check(
-        "no, Sundays do not count. holidays: those of Utah",
-        earlier(),
-        &[("no, Sundays do not count. holidays: those of Utah", "correction")],
-    );
     check("no, Sundays do not count", told(), &[]);
     check(
         "Now the export. But don't remove the lock, the CI needs it.",

@@ -97,6 +97,15 @@ fn tag_len(text: &str) -> Option<usize> {
 
 /// The sentences of a plain text.
 pub fn sentences(text: &str) -> Vec<&str> {
+    split(text, false)
+}
+
+/// The same of a text whose author may begin sentences in lower case.
+pub fn typed_sentences(text: &str) -> Vec<&str> {
+    split(text, true)
+}
+
+fn split(text: &str, may_begin_lower: bool) -> Vec<&str> {
     let mut out = Vec::new();
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
@@ -121,7 +130,8 @@ pub fn sentences(text: &str) -> Vec<&str> {
             continue;
         }
         let next = rest.trim_start().chars().next();
-        if c == '.' && (is_abbreviation(&text[start..at]) || next.is_some_and(char::is_lowercase)) {
+        let goes_on = !may_begin_lower && next.is_some_and(char::is_lowercase);
+        if c == '.' && (goes_on || is_abbreviation(&text[start..at])) {
             continue;
         }
         out.push(text[start..end].trim());
@@ -199,6 +209,8 @@ mod tests {
         check("(Done.) Next", &["(Done.)", "Next"]);
         check("1. One", &["1. One"]);
         check("...", &[]);
+        assert_eq!(sentences("Fix it. then push"), ["Fix it. then push"]);
+        assert_eq!(typed_sentences("Fix it. then push, e.g. a"), ["Fix it.", "then push, e.g. a"]);
     }
 
     proptest::proptest! {

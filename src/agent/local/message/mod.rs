@@ -78,11 +78,8 @@ impl Message {
         let mut parts = self.parts.clone();
         for found in steps::stated(&self.parts, evidence) {
             let (part, line) = found.at;
-            let Some(part) = parts.get_mut(part) else { continue };
-            match line {
-                Some(line) => part.lines.get_mut(line).into_iter().for_each(|l| l.text.clear()),
-                None => part.lines.clear(),
-            }
+            let line = parts.get_mut(part).and_then(|part| part.lines.get_mut(line));
+            line.into_iter().for_each(|line| line.text.clear());
         }
         let told = told_before(earlier);
         for part in &mut parts {
@@ -102,6 +99,17 @@ impl Message {
     /// The question that ends the message.
     pub fn asked(&self) -> Option<Question> {
         self.asked.clone()
+    }
+
+    /// Its last sentence, if that says neither what is left nor what was done.
+    pub fn closing(&self, evidence: &Evidence) -> String {
+        let Some(part) = self.parts.last().filter(|_| self.asked.is_none()) else {
+            return String::new();
+        };
+        let at = (self.parts.len() - 1, part.lines.len() - 1);
+        let is_step = steps::stated(&self.parts, evidence).iter().any(|found| found.at == at);
+        let last = part.lines.last().map(|line| line.text.as_str()).unwrap_or_default();
+        if is_step || claims::tells_change(last) { String::new() } else { last.to_owned() }
     }
 
     /// Claims that neither the evidence nor the earlier turns of the session bear out.
