@@ -140,6 +140,7 @@ fn what_a_session_changed_elsewhere_is_found_there_by_every_command() {
     let mut client = McpClient::new(&w, Some(vec![tally]));
     let answer = client.call("search", json!({"query": "walnut parser"}));
     assert!(answer.contains("s2"), "{answer}");
+    client.close();
     let recalled = w.hook(&json!({"hook_event_name": "UserPromptSubmit", "session_id": "later",
         "cwd": w.path("home/work/tally"), "prompt_id": "p1",
         "prompt": "How does the walnut parser read dotted dates?"}));
