@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::directories::{context, directory, repository, started, write};
+use crate::support::directories::{context, directory, in_dir, repository, started, write};
+use crate::support::recordings::end;
 use crate::support::transcripts::Transcript;
 use crate::support::work::Work;
 use crate::support::world::{Output, run};
@@ -140,11 +141,14 @@ fn what_a_session_changed_elsewhere_is_found_there_by_every_command() {
     let mut client = McpClient::new(&w, Some(vec![tally]));
     let answer = client.call("search", json!({"query": "walnut parser"}));
     assert!(answer.contains("s2"), "{answer}");
+    client.close();
     let recalled = w.hook(&json!({"hook_event_name": "UserPromptSubmit", "session_id": "later",
         "cwd": w.path("home/work/tally"), "prompt_id": "p1",
         "prompt": "How does the walnut parser read dotted dates?"}));
     let given = recalled["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
     assert!(given.contains("walnut"), "{recalled}");
+    // An open prompt keeps the worker.
+    w.hook(&in_dir(end("later"), &w.path("home/work/tally")));
     w.settle();
 }
 
