@@ -15,16 +15,11 @@ const LENGTH: usize = 200;
 /// How much of it comes before the first word of the query.
 const LEAD: usize = 40;
 
-/// What the title says is not repeated, unless the words are only there. Names for search are no prose and
-/// never shown.
+/// What the title says is not repeated. Names for search are no prose and never shown.
 pub fn snippet(document: &Document, title: &str, terms: &Terms, query: &Query) -> Snippet {
     let title = one_line(title);
     let body = cut(without_title(&one_line(&document.body), &title), terms, &query.phrases);
-    if !body.highlights.is_empty() {
-        return body;
-    }
-    let title = cut(&title, terms, &[]);
-    if title.highlights.is_empty() && !body.text.is_empty() { body } else { title }
+    if body.text.is_empty() { cut(&title, terms, &[]) } else { body }
 }
 
 /// The text behind the title that it begins with. A title may have been cut, but not in a word.

@@ -14,13 +14,13 @@ use super::words::RowId;
 use super::{new_uuid, private};
 use crate::memory::Cause;
 
-/// The session and the prompt number of a row. `None`: it belongs to no turn.
+/// The session and the prompt number of a row. `None`: it belongs to no turn, as rows of scripts.
 pub fn of_row(conn: &Connection, row: RowId) -> Result<Option<(i64, i64)>> {
     let sql = format!("SELECT session_id, prompt_number FROM {} WHERE id = ?1", row.kind.table());
     let mut turn = conn.prepare_cached(&sql)?;
     let turn: Option<(Option<i64>, i64)> =
         turn.query_row([row.id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-    Ok(turn.and_then(|(session, number)| Some((session?, number))))
+    Ok(turn.and_then(|(session, number)| Some((session?, number))).filter(|turn| turn.1 > 0))
 }
 
 /// The reason why a prompt was closed. Stored in `user_prompts.finalized_by`.

@@ -1,3 +1,5 @@
+//! Words of commands that are printed for the user to run.
+
 /// The text as one word of a shell, in quotes if it needs them.
 pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%,:".contains(c);

@@ -406,6 +406,9 @@ fn verify_finds_the_texts_of_a_forgotten_session_in_other_files() {
 #[test]
 fn an_empty_memory_has_nothing_to_forget() {
     let w = World::new();
-    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to forget\n");
+    let query = ["forget", "--query", "x", "--yes"];
+    assert_eq!(w.memctl(&query).ok(), "nothing to forget\n");
+    let unknown = w.memctl(&["forget", "o1"]);
+    assert_eq!((unknown.code, unknown.err.as_str()), (Some(1), "error: nothing is stored yet\n"));
     assert!(!w.data().exists());
 }

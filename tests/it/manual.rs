@@ -106,7 +106,7 @@ fn completions_exist_for_every_common_shell() {
         assert!(offered.contains(verb), "{verb} is not offered: {offered:?}");
     }
     assert_eq!(w.memctl(&["completions", "cmd"]).code, Some(2));
-    assert_eq!(w.memctl(&["man", "--dir", "/nonexistent"]).code, Some(1));
+    assert_eq!(w.memctl(&["man", "--dir", "/nonexistent"]).code, Some(2));
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn json_of_an_empty_memory_has_the_same_keys() {
     check("context", &w.memctl(&["context", "--json"]).json());
     check("stats", &w.memctl(&["stats", "--json"]).json());
     check("doctor", &w.memctl(&["doctor", "--json"]).json());
-    check("forget", &w.memctl(&["forget", "s1", "--json"]).json());
+    check("forget", &w.memctl(&["forget", "--query", "x", "--yes", "--json"]).json());
     check("config", &w.memctl(&["config", "--json"]).json()[0]);
     check("config", &w.memctl(&["config", "get", "log.max", "--json"]).json());
     w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();

@@ -255,10 +255,11 @@ fn a_model_neither_forgets_nor_rejects_what_is_the_users() {
         c.call("remember", json!({"text": text}));
     }
     at(&w, "app", &["pin", "o3"]).ok();
+    drop(c);
     let mut work = crate::support::Work::new(&w, "app", "one");
     work.prompt("Cap the retries of the importer at three");
     work.stop("The importer stops after three.");
-    w.settle();
+    let mut c = client(&w, "app");
     for id in ["o1", "o2", "o3", "p1"] {
         let refused = c.refused("forget", json!({"ids": ["o4", id]}));
         assert!(refused.contains(&format!("only the user can forget it: `memctl forget {id}`")));
