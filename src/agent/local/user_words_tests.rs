@@ -118,11 +118,6 @@ fn what_belongs_to_a_rule_is_kept() {
     check("Write a viewer for logs. Dark theme.", Vec::new(), &[("Dark theme", "rule")]);
     check("Dark theme.", Vec::new(), &[]);
     check("no, Sundays do not count", told(), &[]);
-    check(
-        "Now the export. But don't remove the lock, the CI needs it.",
-        told(),
-        &[("don't remove the lock, the CI needs it", "correction")],
-    );
 }
 
 #[test]
