@@ -93,29 +93,31 @@ pub fn read_whole(
     Ok(n_read)
 }
 
-/// Adds to the lists that were not read as a whole which rows of the whole ones they have: a row with a rare word
-/// then has the sum of all its words. SQLite intersects two lists 25 times faster than it returns their rows.
-/// `budget`: how long the intersected lists are together, the shorter ones first. Returns the number of rows that
-/// were read.
+/// Adds to the lists of common words which rows of the rare ones they have: a row with a rare word then has the sum of
+/// all its words. SQLite intersects two lists 25 times faster than it returns their rows. Rare are the words that
+/// [`read_whole`] has read. `budget`: how long the intersected lists are together, the shorter ones first. Returns
+/// the number of rows that were read.
 pub fn complete(
     conn: &Connection,
     words: &[Expression],
     lists: &mut [List],
     mut budget: usize,
 ) -> store::Result<usize> {
-    let mut order: Vec<usize> = (0..lists.len()).filter(|i| !lists[*i].is_whole).collect();
-    order.sort_by(|a, b| lists[*a].df.total_cmp(&lists[*b].df));
+    let is_rare = |list: &List| list.is_whole || list.rows.len() > FIRST;
+    let (rare, mut common): (Vec<usize>, Vec<usize>) =
+        (0..lists.len()).partition(|i| is_rare(&lists[*i]));
+    common.sort_by(|a, b| lists[*a].df.total_cmp(&lists[*b].df));
     let mut n_read = 0;
-    for i in order {
+    for i in common {
         let (range, df) = (lists[i].range.clone(), lists[i].df as usize);
-        let rare = lists.iter().filter(|list| list.is_whole && list.range == range);
-        let n_rare: usize = rare.clone().map(|list| list.rows.len()).sum();
+        let rare = || rare.iter().map(|i| &lists[*i]).filter(|list| list.range == range);
+        let n_rare: usize = rare().map(|list| list.rows.len()).sum();
         if n_rare == 0 || df > budget {
             continue;
         }
         budget -= df;
-        let rare = Expression::or(rare.map(|list| &words[list.term]));
-        let both = words[lists[i].term].and(&rare);
+        let any = Expression::or(rare().map(|list| &words[list.term]));
+        let both = words[lists[i].term].and(&any);
         let rows = postings(conn, &both, &range, Order::OldestFirst, n_rare)?;
         n_read += rows.len();
         let list = &mut lists[i];
