@@ -275,7 +275,7 @@ impl<'a> Turn<'a> {
             let mut said = newer.parts.iter().filter(|part| !part.is_asked);
             said.any(|part| part.topic.iter().any(|other| same(other, stem)))
         };
-        if !newer.changes || rest.last().is_none_or(|last| is_said(last)) {
+        if !newer.changes || rest.last().is_none_or(is_said) {
             return false;
         }
         let is_revised = newer.revises && newer.asks_about(first);
