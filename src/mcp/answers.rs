@@ -86,7 +86,7 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
         limit: limit + SPARE,
         for_injection: false,
     };
-    let found = recall::search(conn, &request).context("database")?;
+    let found = recall::search(conn, &request)?;
     let (withheld, mut told): (Vec<Hit>, Vec<Hit>) =
         found.hits.into_iter().partition(|hit| hit.stored.quarantined);
     told.truncate(limit);
@@ -138,18 +138,18 @@ fn around(settings: &Settings, asked: &Asked, around: &Timeline) -> Result<Strin
             out.push_str(&format!("Project {}, newest last\n", quote(&place.name)));
             let Some(id) = place.id else { continue };
             let newest = timeline::before(conn, Scope::Project(id), Position::LAST, limit);
-            for entry in &newest.context("database")? {
+            for entry in &newest? {
                 write_row(conn, entry, "", now, &mut out)?;
             }
         }
         return Ok(out);
     };
     let row = row(conn, name)?.ok_or_else(|| unknown(name))?.to_string();
-    let anchor = timeline::find(conn, &row).context("database")?.ok_or_else(|| unknown(name))?;
+    let anchor = timeline::find(conn, &row)?.ok_or_else(|| unknown(name))?;
     let (mut before, mut after) = (Vec::new(), Vec::new());
     if let Some(scope) = anchor.scope() {
-        before = timeline::before(conn, scope, anchor.position, limit).context("database")?;
-        after = timeline::after(conn, scope, anchor.position, limit).context("database")?;
+        before = timeline::before(conn, scope, anchor.position, limit)?;
+        after = timeline::after(conn, scope, anchor.position, limit)?;
     }
     for entry in &before {
         write_row(conn, entry, "", now, &mut out)?;
@@ -169,7 +169,7 @@ fn write_row(
     out: &mut String,
 ) -> Result<()> {
     let Some(row) = row(conn, &entry.name())? else { return Ok(()) };
-    if let Some(stored) = words::load(conn, row).context("database")? {
+    if let Some(stored) = words::load(conn, row)? {
         out.push_str(&format!("{mark}{}\n", text::listed(&stored, now)));
     }
     Ok(())
@@ -181,10 +181,10 @@ fn row(conn: &Connection, name: &str) -> Result<Option<RowId>> {
     if named.is_some() || name.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(named);
     }
-    if let Some(row) = observations::by_name(conn, name).context("database")? {
+    if let Some(row) = observations::by_name(conn, name)? {
         return Ok(Some(RowId::observation(row.id)));
     }
-    let summary = summaries::by_name(conn, name).context("database")?;
+    let summary = summaries::by_name(conn, name)?;
     Ok(summary.map(|row| RowId::summary(row.id)))
 }
 
@@ -227,15 +227,15 @@ fn get(settings: &Settings, ids: &Ids) -> Result<String> {
 fn full(conn: &Connection, row: RowId, now: i64) -> Result<Option<String>> {
     let text = match row.kind {
         RowKind::Observation => {
-            let row = observations::by_id(conn, row.id).context("database")?;
+            let row = observations::by_id(conn, row.id)?;
             row.map(|row| text::observation(&row, now))
         }
         RowKind::Summary => {
-            let row = summaries::by_id(conn, row.id).context("database")?;
+            let row = summaries::by_id(conn, row.id)?;
             row.map(|row| text::summary(&row))
         }
         RowKind::Prompt => {
-            let row = sessions::prompt_by_name(conn, &row.to_string()).context("database")?;
+            let row = sessions::prompt_by_name(conn, &row.to_string())?;
             row.map(|row| text::prompt(&row))
         }
     };
@@ -308,14 +308,14 @@ fn is_of_user(conn: &Connection, row: RowId) -> Result<bool> {
     Ok(match row.kind {
         RowKind::Prompt => true,
         RowKind::Observation => {
-            let row = observations::by_id(conn, row.id).context("database")?;
+            let row = observations::by_id(conn, row.id)?;
             row.is_some_and(|row| {
                 let is_said = row.observation.origin == Origin::User || row.edited;
                 is_said || row.scope == "user" || row.marks.pinned
             })
         }
         RowKind::Summary => {
-            let row = summaries::by_id(conn, row.id).context("database")?;
+            let row = summaries::by_id(conn, row.id)?;
             row.is_some_and(|row| row.marks.pinned || row.edited)
         }
     })
@@ -335,7 +335,7 @@ fn rate(settings: &Settings, feedback: Feedback) -> Result<String> {
         let Some(mut row) = row(conn, name)? else { continue };
         // What is called wrong takes all that says the same along.
         if verdict == Verdict::Wrong
-            && let Some(same) = rejected::said_by_user(conn, row).context("database")?
+            && let Some(same) = rejected::said_by_user(conn, row)?
         {
             row = same;
         }
@@ -376,8 +376,8 @@ fn status(settings: &Settings, asked: &Asked) -> Result<String> {
         out.push_str(&nothing_stored());
         return Ok(out);
     };
-    let counts = store::indexed_counts(conn).context("database")?;
-    let queue = queue_admin::counts(conn, None).context("database")?;
+    let counts = store::indexed_counts(conn)?;
+    let queue = queue_admin::counts(conn, None)?;
     out.push_str(&format!(
         "all projects: {}, {}, {}\n",
         format::count(counts.sessions, "session"),

@@ -115,20 +115,20 @@ fn of_dir(conn: Option<&Connection>, dir: &Path) -> Result<Place> {
     let Some(conn) = conn else { return Ok(place) };
     if !dir.exists() {
         for removed in project::removed(dir) {
-            if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
-                let name = projects::name(conn, id).context("database")?;
+            if let Some(id) = projects::of_removed(conn, &removed)? {
+                let name = projects::name(conn, id)?;
                 return Ok(Place { id: Some(id), name, ..place });
             }
         }
     }
-    let examined = claims::examine(conn, &claimed).context("database")?;
-    place.id = projects::find(conn, &examined.project).context("database")?;
+    let examined = claims::examine(conn, &claimed)?;
+    place.id = projects::find(conn, &examined.project)?;
     Ok(place)
 }
 
 fn of_name(conn: Option<&Connection>, name: &str) -> Result<Place> {
     let found = match conn {
-        Some(conn) => projects::by_name(conn, name).context("database")?,
+        Some(conn) => projects::by_name(conn, name)?,
         None => Vec::new(),
     };
     match &found[..] {

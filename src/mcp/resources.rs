@@ -6,7 +6,7 @@ use rmcp::model::{Resource, ResourceTemplate};
 
 use super::place::{self, Asked};
 use super::{answers, text};
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::store::summaries;
 use crate::store::words::{self, RowKind};
 use crate::text::truncate;
@@ -42,9 +42,9 @@ pub fn list(roots: Vec<PathBuf>) -> Result<Vec<Resource>> {
     let conn = reader.connection();
     let mut listed = Vec::new();
     for project in place::places(Some(conn), &asked)?.iter().filter_map(|place| place.id) {
-        let rows = words::newest(conn, Some(project), MAX_LISTED).context("database")?;
+        let rows = words::newest(conn, Some(project), MAX_LISTED)?;
         for row in rows.iter().filter(|row| row.kind == RowKind::Summary) {
-            let Some(summary) = summaries::by_id(conn, row.id).context("database")? else {
+            let Some(summary) = summaries::by_id(conn, row.id)? else {
                 continue;
             };
             if summary.hidden {
@@ -67,7 +67,7 @@ pub fn list(roots: Vec<PathBuf>) -> Result<Vec<Resource>> {
 pub fn read(id: &str) -> Result<Option<String>> {
     let settings = place::settings(&Asked::Anywhere)?;
     let Some(reader) = answers::open(&settings)? else { return Ok(None) };
-    let row = summaries::by_name(reader.connection(), id).context("database")?;
+    let row = summaries::by_name(reader.connection(), id)?;
     Ok(row.map(|row| text::summary(&row)))
 }
 

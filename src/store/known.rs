@@ -158,12 +158,11 @@ pub fn turns_here(
     if found.iter().any(|row| row.project_id != Some(project)) {
         let dirs = projects::work_trees(conn, project)?;
         for row in found.iter_mut().filter(|row| row.project_id != Some(project)) {
-            let root = match row.session_id {
-                Some(id) => projects::root_of(conn, id)?,
-                None => None,
-            };
-            let other = std::mem::take(row);
-            *row = renamed(other, &dirs, Path::new(&root.unwrap_or_default()));
+            let mut root = conn.prepare_cached("SELECT root FROM sessions WHERE id = ?1")?;
+            let root: Option<Option<String>> =
+                root.query_row([row.session_id], |r| r.get(0)).optional()?;
+            let root = root.flatten().unwrap_or_default();
+            *row = renamed(std::mem::take(row), &dirs, Path::new(&root));
         }
     }
     Ok(found)

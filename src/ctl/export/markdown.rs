@@ -56,7 +56,7 @@ pub fn write(conn: &Connection, project: Option<i64>, dir: &Path) -> Result<()> 
 
 fn chosen(conn: &Connection, project: Option<i64>) -> Result<Vec<(i64, String)>> {
     match project {
-        Some(id) => Ok(vec![(id, projects::name(conn, id).context("database")?)]),
+        Some(id) => Ok(vec![(id, projects::name(conn, id)?)]),
         None => portable::project_names(conn).context("database"),
     }
 }
@@ -70,9 +70,9 @@ fn file_name(name: &str) -> String {
 }
 
 fn page(conn: &Connection, id: i64) -> Result<String> {
-    let project = projects::get(conn, id).context("database")?;
+    let project = projects::get(conn, id)?;
     let filter = Filter { project_id: Some(id), ..Filter::default() };
-    let mut sessions = sessions::list(conn, filter, MAX_SESSIONS).context("database")?;
+    let mut sessions = sessions::list(conn, filter, MAX_SESSIONS)?;
     sessions.sort_by_key(|s| std::cmp::Reverse((s.started_at_epoch, s.id)));
     let mut text = format!("{MARK}# {}\n\n", line(&project.name));
     text.push_str(&format!(
@@ -82,13 +82,13 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
     ));
     let (mut rules, mut told) = (Vec::new(), String::new());
     for session in &sessions {
-        let rows = observations::of_session(conn, session.id, MAX_ROWS).context("database")?;
+        let rows = observations::of_session(conn, session.id, MAX_ROWS)?;
         let mut rows: Vec<ObservationRow> = rows.into_iter().filter(is_told).collect();
         rows.reverse();
         let (of_user, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.observation.origin == Origin::User);
         rules.extend(of_user);
-        let summaries = summaries::of_session(conn, session.id, MAX_ROWS).context("database")?;
+        let summaries = summaries::of_session(conn, session.id, MAX_ROWS)?;
         let mut summaries: Vec<SummaryRow> =
             summaries.into_iter().filter(|row| !row.hidden).collect();
         summaries.reverse();
@@ -96,7 +96,7 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
             told.push_str(&self::session(session, &summaries, &others));
         }
     }
-    let imported = observations::without_session(conn, id, MAX_ROWS).context("database")?;
+    let imported = observations::without_session(conn, id, MAX_ROWS)?;
     let (of_user, others): (Vec<_>, Vec<_>) = imported
         .into_iter()
         .filter(is_told)

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::lookup;
 use super::terminal;
 use crate::config::Settings;
+use crate::ctl::open;
 use crate::failure::{Context, Result, broken_pipe, failed, usage};
-use crate::store::{Reader, portable};
+use crate::store::portable;
 use crate::text::escape_json;
 
 const HELP: &str = "\
@@ -49,11 +50,11 @@ enum Format {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let Some(reader) = reader else {
         return Err(failed("nothing is stored yet"));
     };
-    let reader = reader.without_time_limit().context("database")?;
+    let reader = reader.without_time_limit()?;
     let conn = reader.connection();
     let project = args.project.as_deref().map(|name| lookup::project(conn, name)).transpose()?;
     match (args.format, &args.output) {
@@ -77,8 +78,7 @@ fn jsonl(
     portable::visit(conn, project, |line| {
         written = writeln!(out, "{}", escape_json(line));
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })
-    .context("database")?;
+    })?;
     written.and_then(|()| out.flush()).map_err(|e| match e.kind() {
         io::ErrorKind::BrokenPipe => broken_pipe(),
         _ => failed(format!("cannot write to {name}: {e}")),

@@ -67,8 +67,8 @@ impl Rows {
     pub fn open(settings: &mut Settings) -> Result<Rows> {
         settings.paths.create().context("cannot create the data dir")?;
         replay::check_writable(settings)?;
-        let mut store = Store::open(&settings.paths).context("database")?;
-        store.commit_without_sync().context("database")?;
+        let mut store = Store::open(&settings.paths)?;
+        store.commit_without_sync()?;
         let (references, waiting, counts) = Default::default();
         Ok(Rows { store, references, waiting, counts })
     }
@@ -79,7 +79,7 @@ impl Rows {
     /// If the rows cannot be stored.
     pub fn push(&mut self, line: Line) -> Result<()> {
         // Most rows of a second import. The check for secrets costs more than the search.
-        if portable::is_known(self.store.connection(), &line).context("database")? {
+        if portable::is_known(self.store.connection(), &line)? {
             self.counts.known += 1;
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl Rows {
             links::compare_again(tx)?;
             portable::link_parents(tx, references)
         });
-        linked.context("database")?;
+        linked?;
         Ok(self.counts)
     }
 }

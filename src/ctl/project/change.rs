@@ -25,7 +25,7 @@ pub fn rename(settings: &Settings, project: &str, name: &str, how: &How) -> Resu
     let name = valid_name(name)?;
     carry_out(settings, how, |conn| {
         let id = lookup::project(conn, project)?;
-        if projects::name(conn, id).context("database")? == name {
+        if projects::name(conn, id)? == name {
             return Err(failed(format!("project {name} has this name already")));
         }
         Ok(project_changes::rename(id, &name))
@@ -36,7 +36,7 @@ pub fn merge(settings: &Settings, from: &str, into: &str, how: &How) -> Result<(
     carry_out(settings, how, |conn| {
         let (a, b) = (lookup::project(conn, from)?, lookup::project(conn, into)?);
         if a == b {
-            let name = projects::name(conn, a).context("database")?;
+            let name = projects::name(conn, a)?;
             return Err(usage(format!("both are project {name}"))
                 .hint("`memctl project list` lists the projects"));
         }
@@ -59,7 +59,7 @@ pub fn relocate(settings: &Settings, old: &str, new: &Path, how: &How) -> Result
             return Err(failed(format!("{from} is still there"))
                 .hint(format!("`memctl project link {to} --to {from}` lets both share a memory")));
         }
-        let change = project_changes::relocate(conn, &old, &new).context("database")?;
+        let change = project_changes::relocate(conn, &old, &new)?;
         change.ok_or_else(|| {
             failed(format!("no project has a directory at {from} or below"))
                 .hint("`memctl project list` lists the projects")
@@ -71,7 +71,7 @@ pub fn relocate(settings: &Settings, old: &str, new: &Path, how: &How) -> Result
 fn old_dir(conn: &Connection, name: &str) -> Result<PathBuf> {
     let is_path = name.contains('/') || Path::new(name).exists();
     if !is_path && let Ok(id) = lookup::project(conn, name) {
-        let root = projects::get(conn, id).context("database")?.root;
+        let root = projects::get(conn, id)?.root;
         if !root.is_empty() {
             return Ok(PathBuf::from(root));
         }
@@ -111,7 +111,7 @@ pub fn split(settings: &Settings, args: &Split) -> Result<()> {
                 separate: false,
             }),
         };
-        let project_name = projects::name(conn, project).context("database")?;
+        let project_name = projects::name(conn, project)?;
         if matches!(target, Target::Known(id) if id == project) {
             return Err(usage(format!("both are project {project_name}")));
         }
@@ -119,12 +119,11 @@ pub fn split(settings: &Settings, args: &Split) -> Result<()> {
             false => named_sessions(conn, &args.sessions, project, &project_name)?,
             true => {
                 let wanted = Sessions { dir: dir.clone(), after: args.after, before: args.before };
-                project_changes::sessions(conn, project, &wanted).context("database")?
+                project_changes::sessions(conn, project, &wanted)?
             }
         };
         let keys_at = dir.as_deref().filter(|_| args.after.is_none() && args.before.is_none());
-        let change = project_changes::split(conn, project, &sessions, keys_at, target)
-            .context("database")?;
+        let change = project_changes::split(conn, project, &sessions, keys_at, target)?;
         if let (Some(dir), None) = (keys_at, &args.to)
             && is_all(conn, project, &change)?
         {
@@ -144,7 +143,7 @@ pub fn split(settings: &Settings, args: &Split) -> Result<()> {
 
 /// Whether the change takes all directories of the project.
 fn is_all(conn: &Connection, project: i64, change: &Change) -> Result<bool> {
-    let keys = projects::get(conn, project).context("database")?.keys;
+    let keys = projects::get(conn, project)?.keys;
     let is_taken = |key: &String| change.moved.iter().any(|moved| moved.keys.contains(key));
     Ok(keys.iter().filter(|key| project::key_dir(key).is_some()).all(is_taken))
 }
@@ -185,11 +184,11 @@ pub fn link(settings: &Settings, dir: Option<&Path>, to: Option<&str>, how: &How
     let shown = escape(&claimed.root);
     let mut already = None;
     let planned = plan_or_done(settings, how, |conn| {
-        let examined = claims::examine(conn, &claimed).context("database")?;
+        let examined = claims::examine(conn, &claimed)?;
         let id = match (to, examined.refused) {
             (Some(name), _) => lookup::project(conn, name)?,
             (None, Some(refused)) => refused.id,
-            (None, None) => match projects::find(conn, &claimed).context("database")? {
+            (None, None) => match projects::find(conn, &claimed)? {
                 Some(id) if claimed.keys.len() > 1 => id,
                 found => {
                     let why = match found {
@@ -201,8 +200,8 @@ pub fn link(settings: &Settings, dir: Option<&Path>, to: Option<&str>, how: &How
                 }
             },
         };
-        if projects::find(conn, &examined.project).context("database")? == Some(id) {
-            already = Some(projects::name(conn, id).context("database")?);
+        if projects::find(conn, &examined.project)? == Some(id) {
+            already = Some(projects::name(conn, id)?);
             return Ok(None);
         }
         project_changes::link(conn, &claimed, id).context("database").map(Some)
@@ -220,14 +219,14 @@ pub fn unlink(settings: &Settings, dir: Option<&Path>, how: &How) -> Result<()> 
     let claimed = project::identify(&resolve(dir)?);
     let shown = escape(&claimed.root);
     let planned = plan_or_done(settings, how, |conn| {
-        let examined = claims::examine(conn, &claimed).context("database")?;
-        let Some(id) = projects::find(conn, &examined.project).context("database")? else {
+        let examined = claims::examine(conn, &claimed)?;
+        let Some(id) = projects::find(conn, &examined.project)? else {
             return Err(failed(format!("nothing is stored for {shown}"))
                 .hint("`memctl project list` lists the projects"));
         };
         let own_key = claimed.keys.last().cloned().unwrap_or_default();
         let keys = places::keys_of(&own_key, &claimed.root);
-        if projects::is_alone(conn, id, &keys).context("database")? {
+        if projects::is_alone(conn, id, &keys)? {
             return Ok(None);
         }
         project_changes::unlink(conn, &claimed, id).context("database").map(Some)
@@ -292,7 +291,7 @@ fn plan_or_done(
         Ok(what.map(|what| Some((made.change, Some(id), what))))
     });
     drop(progress);
-    let Some((change, id, what)) = done.context("database")?? else { return Ok(false) };
+    let Some((change, id, what)) = done?? else { return Ok(false) };
     if !how.dry_run {
         pauses::follow(settings, store.connection(), &change)?;
         index::complete(&mut store)?;

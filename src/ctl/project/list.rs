@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::format::{age, or_dash};
+use crate::ctl::open;
 use crate::ctl::table::{Cell, Column, column, table};
 use crate::ctl::terminal;
-use crate::failure::{Context, Result};
-use crate::store::Reader;
+use crate::failure::Result;
 use crate::store::projects::{self, KnownProject};
 use crate::text::escape;
 
@@ -21,9 +21,9 @@ const COLUMNS: [Column; 5] = [
 ];
 
 pub fn run(settings: &Settings, as_json: bool) -> Result<()> {
-    let reader = Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let known = match &reader {
-        Some(reader) => projects::list(reader.connection()).context("database")?,
+        Some(reader) => projects::list(reader.connection())?,
         None => Vec::new(),
     };
     if as_json {

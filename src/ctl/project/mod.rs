@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use super::time::parse_past;
 use crate::config::Settings;
-use crate::failure::{Context, Result, usage};
+use crate::ctl::lookup;
+use crate::failure::{Result, usage};
 
 const HELP: &str = "\
 Examples
@@ -215,6 +216,6 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn resolve(dir: Option<&Path>) -> Result<PathBuf> {
     match dir {
         Some(dir) => dir.canonicalize().map_err(|e| usage(format!("{}: {e}", dir.display()))),
-        None => std::env::current_dir().context("current directory"),
+        None => lookup::here(),
     }
 }

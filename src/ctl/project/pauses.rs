@@ -18,12 +18,12 @@ pub fn follow(settings: &Settings, conn: &Connection, change: &Change) -> Result
     let mut is_changed = false;
     if change.new.is_some() {
         for moved in &change.moved {
-            let name = projects::name(conn, moved.to.unwrap_or(moved.from)).context("database")?;
+            let name = projects::name(conn, moved.to.unwrap_or(moved.from))?;
             is_changed |= pauses.divide(&moved.keys, &name, clock::now_ms());
         }
     }
     for project in change.moved.iter().filter_map(|moved| moved.to).chain([change.project]) {
-        let keys = projects::get(conn, project).context("database")?.keys;
+        let keys = projects::get(conn, project)?.keys;
         is_changed |= pauses.extend(&keys, clock::now_ms());
     }
     if is_changed {
@@ -38,7 +38,7 @@ pub fn divide(settings: &Settings, conn: &Connection, change: &Change) -> Result
     let Ok(mut pauses) = Pauses::read(file) else { return Ok(()) };
     let mut is_changed = false;
     for moved in &change.moved {
-        let name = projects::name(conn, moved.from).context("database")?;
+        let name = projects::name(conn, moved.from)?;
         if pauses.divide(&moved.keys, &name, clock::now_ms()) {
             is_changed = true;
             crate::ctl::note(&format!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::How;
 use crate::ctl::format::{count, summaries};
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::store::project_changes::{Change, Counts, Kind};
 use crate::store::projects;
 use crate::text::escape;
@@ -22,7 +22,7 @@ pub enum Tense {
 pub fn sentence(conn: &Connection, change: &Change, tense: Tense) -> Result<String> {
     let name = |id: i64| -> Result<String> {
         let known = change.name_before(id).map(str::to_owned);
-        let name = known.map_or_else(|| projects::name(conn, id), Ok).context("database")?;
+        let name = known.map_or_else(|| projects::name(conn, id), Ok)?;
         Ok(escape(&name).into_owned())
     };
     let new = change.new.as_ref().map(|new| escape(&new.name).into_owned());

@@ -11,13 +11,13 @@ use crate::config::Settings;
 use crate::ctl::format::{self, age, bytes, count, or_dash};
 use crate::ctl::style::{HEAD, paint};
 use crate::ctl::terminal::{self, wrapped};
-use crate::ctl::{health, lookup};
-use crate::failure::{Context, Result, failed};
+use crate::ctl::{lookup, open};
+use crate::failure::{Result, failed};
 use crate::project::recording::{NotRecorded, not_recorded};
 use crate::store::look_alikes::{self, LookAlike};
 use crate::store::project_changes::{self, Stored};
 use crate::store::project_overview::{self, Overview};
-use crate::store::{Reader, projects};
+use crate::store::projects;
 use crate::text::escape;
 use memctl_proto::event::Project;
 
@@ -39,9 +39,9 @@ struct Shown {
 }
 
 pub fn run(settings: &Settings, name: Option<&str>, as_json: bool) -> Result<()> {
-    let reader = Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let Some(reader) = reader else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
+        return Err(open::nothing_stored(settings));
     };
     let conn = reader.connection();
     let id = lookup::project_or_here(conn, name)?.ok_or_else(|| {
@@ -56,8 +56,8 @@ pub fn run(settings: &Settings, name: Option<&str>, as_json: bool) -> Result<()>
 }
 
 fn load(settings: &Settings, conn: &Connection, id: i64) -> Result<Shown> {
-    let project = projects::get(conn, id).context("database")?;
-    let dirs = projects::dirs(conn, id).context("database")?;
+    let project = projects::get(conn, id)?;
+    let dirs = projects::dirs(conn, id)?;
     let mut directories: Vec<(PathBuf, bool)> = Vec::new();
     for dir in dirs {
         // The key of a repository names its git directory.
@@ -81,15 +81,15 @@ fn load(settings: &Settings, conn: &Connection, id: i64) -> Result<Shown> {
             || it.dir == project.root
             || directories.iter().any(|(dir, _)| dir.as_path() == Path::new(&it.dir))
     };
-    let mut look_alikes = look_alikes::pairs(conn).context("database")?;
+    let mut look_alikes = look_alikes::pairs(conn)?;
     look_alikes.retain(is_it);
-    let changes = project_changes::list(conn, Some(id)).context("database")?;
+    let changes = project_changes::list(conn, Some(id))?;
     let changes = changes.into_iter().take(MAX_CHANGES).map(|stored| {
         let what = report::sentence(conn, &stored.change, Tense::Done)?;
         Ok((stored, what))
     });
     Ok(Shown {
-        overview: project_overview::of(conn, id).context("database")?,
+        overview: project_overview::of(conn, id)?,
         changes: changes.collect::<Result<_>>()?,
         project,
         directories,

@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::ctl::format::{self, count};
 use crate::ctl::open;
 use crate::ctl::progress::Progress;
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Result, failed};
 use crate::store::project_changes::{self, Undone};
 use crate::store::projects;
 
@@ -15,15 +15,15 @@ pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     let mut store = open::to_change(settings)?;
     let conn = store.connection();
     let stored = match id {
-        Some(id) => project_changes::get(conn, id).context("database")?,
-        None => project_changes::list(conn, None).context("database")?.into_iter().next(),
+        Some(id) => project_changes::get(conn, id)?,
+        None => project_changes::list(conn, None)?.into_iter().next(),
     };
     let stored = stored.ok_or_else(|| match id {
         Some(id) => failed(format!("there is no change {id} of projects"))
             .hint("`memctl project show PROJECT` lists what can be undone"),
         None => failed("no change of projects can be undone"),
     })?;
-    if let Some(later) = project_changes::later(conn, &stored).context("database")? {
+    if let Some(later) = project_changes::later(conn, &stored)? {
         let what = report::sentence(conn, &later.change, Tense::Done)?;
         return Err(failed(format!("change {} depends on it: {what}", later.id))
             .hint(format!("undo it first: memctl project undo {}", later.id)));
@@ -31,14 +31,13 @@ pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     let what = report::sentence(conn, &stored.change, Tense::Done)?;
     let kept =
         stored.change.moved.first().and_then(|moved| moved.to).unwrap_or(stored.change.project);
-    let kept = projects::name(conn, kept).context("database")?;
+    let kept = projects::name(conn, kept)?;
     let now = clock::now_ms();
     let progress = Progress::new("changing the project");
     let Undone { sessions: stays, keeps_project } = match how.dry_run {
         true => store.locked(|locked| project_changes::try_undo(locked, &stored, now)),
         false => store.write(|tx| project_changes::undo(tx, &stored, now)),
-    }
-    .context("database")?;
+    }?;
     drop(progress);
     if !how.dry_run {
         pauses::divide(settings, store.connection(), &stored.change)?;

@@ -9,7 +9,6 @@ mod text;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};

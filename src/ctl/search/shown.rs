@@ -100,9 +100,9 @@ pub fn by_turn(conn: &Connection, all: Vec<Shown>, limit: usize) -> Result<Vec<S
     let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
     let mut kept: Vec<Shown> = Vec::new();
     for shown in all {
-        let turn = turns::of_row(conn, shown.hit.row).context("database")?;
+        let turn = turns::of_row(conn, shown.hit.stored.row)?;
         match turn.and_then(|turn| turns.get(&turn).copied()) {
-            Some(at) => kept[at].same_turn.push(shown.hit.row),
+            Some(at) => kept[at].same_turn.push(shown.hit.stored.row),
             None if kept.len() == limit => break,
             None => {
                 turns.extend(turn.map(|turn| (turn, kept.len())));

@@ -34,7 +34,7 @@ impl Details {
             (root, _) => root,
         };
         let base = Path::new(root.as_deref().unwrap_or_default());
-        let blobs = observations::blobs(conn, &[row.id], base).context("database")?;
+        let blobs = observations::blobs(conn, &[row.id], base)?;
         let freshness = match root.as_deref().map(Path::new).filter(|_| !blobs.is_empty()) {
             Some(root) => {
                 let repository = project::repository(root);

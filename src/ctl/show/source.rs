@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::SessionContent;
 use crate::ctl::format;
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::store::sessions::{self, Session};
 use crate::text::sanitize;
 
@@ -24,8 +24,8 @@ impl Source {
     pub fn load(conn: &Connection, session: Option<i64>, prompt_number: i64) -> Result<Source> {
         let Some(id) = session else { return Ok(Source::default()) };
         Ok(Source {
-            session: sessions::get(conn, id).context("database")?,
-            prompt: sessions::prompt_id(conn, id, prompt_number).context("database")?,
+            session: sessions::get(conn, id)?,
+            prompt: sessions::prompt_id(conn, id, prompt_number)?,
         })
     }
 

@@ -30,21 +30,20 @@ pub fn about_file(
     let turns = |names: &[Name]| -> Result<Vec<TurnRow>> {
         known::turns_here(conn, project_id, &named(conn, project_id, names, MAX_TURNS)?)
     };
-    let turns_with = |name: fn(&str) -> Name| -> Result<Vec<TurnRow>> {
-        let names: Vec<Name> =
-            elsewhere.iter().map(String::as_str).chain([path]).map(name).collect();
-        turns(&names)
+    let turns_with = |name: &dyn for<'a> Fn(&'a str) -> Name<'a>| -> Result<Vec<TurnRow>> {
+        let paths = elsewhere.iter().map(String::as_str).chain([path]);
+        turns(&paths.map(name).collect::<Vec<_>>())
     };
     let mut out: Vec<Known> = Vec::new();
     for note in notes_that_mention(conn, project_id, name, now)? {
         out.push(noted(&note, KnownKind::Said));
     }
     out.extend(turns(&[Name::Refused(name)])?.iter().find_map(|row| refused(row, path)));
-    out.extend(turns_with(Name::PutBack)?.iter().find_map(|row| put_back(row, path)));
-    let changes = turns_with(Name::Changed)?;
+    out.extend(turns_with(&|path| Name::PutBack(path))?.iter().find_map(|row| put_back(row, path)));
+    let changes = turns_with(&|path| Name::Changed(path))?;
     let last = changes.iter().find_map(|row| Some((row, change(row, path)?)));
     out.extend(last.and_then(|(row, file)| failing(row, file)));
-    let moves = turns_with(Name::Moved)?;
+    let moves = turns_with(&|path| Name::Moved(path))?;
     let mut paths = vec![path];
     paths.extend(moves.iter().filter_map(|row| change(row, path)?.from.as_deref()));
     let mut notes = notes_of_file(conn, project_id, &paths, now, MAX_NOTES)?;

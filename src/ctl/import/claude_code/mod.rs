@@ -129,7 +129,7 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     };
     report.elapsed = start.elapsed();
     if let Some(database) = open(&settings)? {
-        report.known = imports::known(database.connection()).context("database")?;
+        report.known = imports::known(database.connection())?;
     }
     match args.json {
         true => crate::ctl::print_json(&report.json())?,
@@ -270,7 +270,7 @@ fn with_agent(
 
 /// Reads the transcripts on this thread and stores their events on another one.
 fn import(settings: &Settings, transcripts: Vec<Transcript>, report: &mut Report) -> Result<()> {
-    let mut recorder = Recorder::new(settings).context("database")?;
+    let mut recorder = Recorder::new(settings)?;
     let (sender, receiver) = mpsc::sync_channel::<Vec<Item>>(WAITING);
     thread::scope(|scope| {
         let store = thread::Builder::new().name("store".into());
