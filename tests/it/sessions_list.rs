@@ -100,17 +100,13 @@ fn the_work_of_all_turns_is_told_until_it_is_replaced() {
     work.prompt("Rename the field of the order");
     work.edit("orders.py", "order_name = 1", "order_title = 1");
     work.stop("The field is called `order_title` now.");
-    let texts = || {
-        let last = work.memctl("", &["last", "--json"]).json();
-        (last["done"].to_string(), work.memctl("", &["context"]).ok())
-    };
-    let (done, context) = texts();
+    let done = work.memctl("", &["last", "--json"]).json()["done"].to_string();
+    let context = work.memctl("", &["context"]).ok();
     for text in [&done, &context] {
         assert!(text.contains("pages of twenty") && text.contains("`order_title`"), "{text}");
     }
     let order = |part: &str| done.find(part).unwrap();
     assert!(order("pages of twenty") < order("`order_title`"), "newest last: {done}");
-    let mut work = work;
     work.prompt("Load the orders while scrolling instead");
     work.edit("orders.py", "page_size = 20", "scroll_step = 20");
     work.edit("orders.py", "order_title = 1", "order_label = 1");

@@ -250,6 +250,8 @@ mod tests {
             "需要的话我还可以加颜色或者按老师导出。",
             "I first thought about just awaiting `tick()` before focusing the list.",
             "レビューをお願いします。まだ直っていません。",
+            "The import now fails with a timeout.",
+            "Der Import bricht jetzt ab.",
         ] {
             assert!(is_momentary(line), "{line}");
         }
@@ -258,6 +260,18 @@ mod tests {
             "Quads merge only if their AO is equal: 4.0 ms, 73k triangles.",
             "カンマ区切りに統一しました。",
             "Da 9,2 s a 0,06 s.",
+            // Of a reader of the program's output.
+            "Added error handling to the upload form.",
+            "Added the missing index on orders.",
+            "Negative amounts are parsed now.",
+            "Negative Beträge werden jetzt gelesen.",
+            "Full names are shown in the header now.",
+            "Rows without a date are skipped by the importer now.",
+            "The CLI now prints errors with line numbers.",
+            "The button is red now.",
+            "Added a retry for expired tokens.",
+            "The parser rejects empty input now.",
+            "Blocked users can no longer log in.",
         ] {
             assert!(!is_momentary(line), "{line}");
         }

@@ -25,6 +25,8 @@ pub enum Mark {
     Committed,
     Pushed,
     Fail,
+    /// A failure as the verb of the sentence: `fails`, `is broken`.
+    Breaks,
     Need,
     Solved,
     Hook,
@@ -52,6 +54,7 @@ fn row(name: &str) -> Option<Mark> {
         "committed" => Mark::Committed,
         "pushed" => Mark::Pushed,
         "fail" => Mark::Fail,
+        "breaks" => Mark::Breaks,
         "need" => Mark::Need,
         "solved" => Mark::Solved,
         "hook" => Mark::Hook,

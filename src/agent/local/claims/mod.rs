@@ -167,10 +167,12 @@ fn proves(run: CheckKind, claimed: CheckKind) -> bool {
         )
 }
 
-/// Whether the sentence names a failure that it does not call solved.
+/// Whether the sentence names a failure that it does not call solved. What was written or holds now may speak of
+/// errors, of missing and of full things (`Added error handling`, `Expired tokens are renewed now`).
 pub fn tells_failure(sentence: &str) -> bool {
     let marked = Marked::read(sentence);
-    marked.has(Mark::Fail) && !marked.has(Mark::Solved)
+    let is_result = marked.has(Mark::Wrote) || marked.has(Mark::Now) && !marked.has(Mark::Breaks);
+    marked.has(Mark::Fail) && !marked.has(Mark::Solved) && !is_result
 }
 
 /// Whether the sentence says that something was changed: `added`, `now`, `passes`.
