@@ -9,9 +9,8 @@ use super::dates::date_and_id;
 use super::filler::Filler;
 use super::last::{commits, effects, files};
 use super::markdown::{self, paragraph};
-use super::rollup::{Answered, RollUp};
+use super::rollup::RollUp;
 use super::seen::Seen;
-use super::similarity::sentences;
 use super::stored_turn::has_substance;
 use crate::memory::Block;
 
@@ -89,7 +88,7 @@ impl<'a> Earlier<'a> {
         Earlier {
             told,
             start: format!("- {}: {place}{sender}", date_and_id(session)),
-            title: beginning(&paragraph(&session.title)),
+            title: paragraph(&session.title),
             upshots: Default::default(),
             alike: match told.n_alike {
                 0 => String::new(),
@@ -158,12 +157,7 @@ impl<'a> Earlier<'a> {
                 let cause = paragraph(&blocks::text(&gotcha.cause, 200));
                 (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
             });
-            // Later remarks that ask nothing were about that day's work.
-            let asks = |answered: &&Answered| {
-                session.ids.first() == Some(&answered.id)
-                    || answered.question.contains(['?', '？', '؟'])
-            };
-            let answered = session.answers.iter().rev().filter(asks).take(2).map(|answered| {
+            let answered = session.answers.iter().rev().take(2).map(|answered| {
                 let answer = paragraph(&blocks::text(&blocks::lasting(&answered.answer), 240));
                 (answered.id, vec![short(&answered.question), answer])
             });
@@ -194,18 +188,6 @@ impl Upshots {
             effects: shorten(&effects(session), max / 3),
         }
     }
-}
-
-/// The sentences up to the one that says what it is about. What follows was about details of that day.
-fn beginning(text: &str) -> String {
-    const WIDTH: usize = 40;
-    let mut width = 0;
-    let is_short = |sentence: &&str| {
-        let before = width;
-        width += sentence.chars().map(|c| 1 + usize::from(c >= '\u{2e80}')).sum::<usize>();
-        before < WIDTH
-    };
-    sentences(text).into_iter().take_while(is_short).collect::<Vec<_>>().join(" ")
 }
 
 /// As many whole sentences as fit, without the last stop.
