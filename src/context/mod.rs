@@ -71,7 +71,7 @@ use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
 use native::Native;
-use outdated::{Compared, Outdated};
+use outdated::Compared;
 use related::Related;
 use retire::Left;
 use rollup::RollUp;
@@ -269,7 +269,7 @@ fn select(
     headlines.retain(|h| !rejected.has(&h.title));
 
     let screens = Screens { unscreened, rejected: &rejected };
-    let (mut told, outdated) = load(conn, query, &choice.sessions, &screens, branches)?;
+    let mut told = load(conn, query, &choice.sessions, &screens, branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
     let withdrawn = match query.project_id {
@@ -282,7 +282,6 @@ fn select(
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
     let mut rules = rules::take(&mut headlines, &here);
-    outdated.withdraw_rules(&mut rules);
     let closed = match query.project_id {
         Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
         _ => ClosedSteps::default(),
@@ -390,7 +389,7 @@ fn load(
     chosen: &[Chosen],
     screens: &Screens,
     branches: &Branches,
-) -> rusqlite::Result<(Vec<Told>, Outdated)> {
+) -> rusqlite::Result<Vec<Told>> {
     let mut read: Vec<Read> = Vec::new();
     for (at, chosen) in chosen.iter().enumerate() {
         let limit = if at < NEWEST_SESSIONS { TURNS_OF_NEWEST } else { TURNS };
@@ -411,8 +410,7 @@ fn load(
         turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
         read.push(Read { n_alike: chosen.n_alike, turns, pinned, stale });
     }
-    let outdated =
-        outdated::withdraw(read.iter_mut().flat_map(|one| one.compared(branches)).collect());
+    outdated::withdraw(read.iter_mut().flat_map(|one| one.compared(branches)).collect());
     let mut told: Vec<Told> = Vec::new();
     // Sessions of the user on this branch.
     let mut n_of_user = 0;
@@ -429,7 +427,7 @@ fn load(
             told.push(Told { session, place, pinned, stale, n_alike });
         }
     }
-    Ok((told, outdated))
+    Ok(told)
 }
 
 /// The turns of a session that may be told.

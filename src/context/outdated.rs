@@ -2,12 +2,10 @@
 //!
 //! It is found anew for each block, from the turns that are read for it (`truth::turns`). So nothing is stored,
 //! and a statement is told again when the turn that replaced it is forgotten. Search finds it in any case.
-
-use std::collections::BTreeMap;
+//! Which of two rules holds, `store::links` knows: users can undo that.
 
 use super::stored_turn::{StoredTurn, is_informative};
 use crate::memory::{Block, Sender, Turn};
-use crate::store::observations::Headline;
 use crate::text;
 use crate::truth::turns::{Exchange, outdated};
 
@@ -28,30 +26,16 @@ pub struct Compared<'a> {
     pub is_here: bool,
 }
 
-/// Parts of texts that do not hold any more, by session.
-#[derive(Debug, Default)]
-pub struct Outdated {
-    by_session: BTreeMap<i64, Vec<String>>,
-}
-
 /// Removes from the turns what later ones of them replace.
-pub fn withdraw(mut turns: Vec<Compared>) -> Outdated {
+pub fn withdraw(mut turns: Vec<Compared>) {
     turns.retain(|one| one.stored.turn.sender == Sender::User);
     turns.sort_by_key(|one| (one.stored.created_at_epoch, one.stored.id));
     turns.drain(..turns.len().saturating_sub(TURNS));
     let exchanges: Vec<Exchange> =
         turns.iter().map(|one| exchange(&one.stored.turn, one.is_here)).collect();
-    let mut found = Outdated::default();
     for (one, parts) in turns.iter_mut().zip(outdated(&exchanges)) {
-        if parts.is_empty() {
-            continue;
-        }
         remove_from(&mut one.stored.turn, &parts);
-        if let Some(session) = one.stored.session_id {
-            found.by_session.entry(session).or_default().extend(parts);
-        }
     }
-    found
 }
 
 fn exchange(turn: &Turn, can_replace: bool) -> Exchange {
@@ -66,6 +50,9 @@ fn exchange(turn: &Turn, can_replace: bool) -> Exchange {
 }
 
 fn remove_from(turn: &mut Turn, parts: &[String]) {
+    if parts.is_empty() {
+        return;
+    }
     for text in [&mut turn.request, &mut turn.title] {
         let rest = without(text, parts);
         // A rest that cannot be told alone would be lost, and it holds.
@@ -93,19 +80,6 @@ fn remove_from_block(block: &mut Block, parts: &[String]) {
     });
     let places = kept.iter().enumerate().filter(|(_, old)| momentary.contains(old));
     block.momentary = places.map(|(new, _)| new).collect();
-}
-
-impl Outdated {
-    /// Removes it from rules that the user stated in the same sessions. What the user saved or pinned on
-    /// purpose stays.
-    pub fn withdraw_rules(&self, rules: &mut Vec<Headline>) {
-        rules.retain_mut(|rule| {
-            let parts = rule.session_id.and_then(|session| self.by_session.get(&session));
-            let Some(parts) = parts.filter(|_| !rule.pinned) else { return true };
-            rule.title = without(&rule.title, parts);
-            !rule.title.is_empty()
-        });
-    }
 }
 
 /// The text without these parts. Empty if the rest says nothing; the text itself if it has none of them.

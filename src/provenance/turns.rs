@@ -16,8 +16,8 @@ impl Screen {
             step.text = self.checked(&step.text, true, author);
         }
         turn.next.retain(|step| !step.text.is_empty());
-        // A later turn may leave it to the user.
-        turn.closing = self.checked(&turn.closing, true, author);
+        // It quotes the cleaned message. A later turn may leave it to the user.
+        turn.closing = self.checked(&turn.closing, true, Author::LocalRules);
         if let Some(asked) = &mut turn.asked {
             asked.text = self.checked(&asked.text, false, author);
             for option in std::mem::take(&mut asked.options) {

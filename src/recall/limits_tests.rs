@@ -92,8 +92,8 @@ fn a_long_prompt_costs_a_bounded_amount_of_work() {
         let short = work(&mut rows, &question, for_injection);
         let long = work(&mut rows, &prompt, for_injection);
         // An injection reads fewer rows, so that the words count more.
-        let most = if for_injection { 3 } else { 2 };
-        assert!(long <= most * short, "{long} against {short}");
+        let most = if for_injection { 4 } else { 2 };
+        assert!(long <= most * short, "{long} against {short}, for injection: {for_injection}");
     }
 }
 

@@ -63,7 +63,7 @@ fn sweep_keeps_recently_used_sessions() {
     resume(&["get", "a"]);
     resume(&["get", "b", "--peek"]);
     assert_eq!(resume(&["sweep", "--dry-run"]), "b\nc\nwould remove 2 sessions\n");
-    assert_eq!(resume(&["sweep", "--max-age", "365000d"]), "removed 0 sessions\n");
+    assert_eq!(resume(&["sweep", "--max-age", "36500d"]), "removed 0 sessions\n");
     assert_eq!(resume(&["sweep"]), "b\nc\nremoved 2 sessions\n");
     assert_eq!(resume(&["live"]), "a\n");
 }

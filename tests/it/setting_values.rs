@@ -89,7 +89,7 @@ fn config_get_prints_the_meaning_on_a_terminal_only() {
     let mut shown = Vec::new();
     let _ = File::from(pty.master).read_to_end(&mut shown);
     let shown = String::from_utf8_lossy(&shown).replace('\r', "");
-    assert!(shown.contains("how long a worker stays after the last summary"), "{shown}");
+    assert!(shown.contains("how long a worker waits for more events"), "{shown}");
     assert!(shown.contains("100ms (environment)"), "{shown}");
     assert_eq!(w.memctl(&["config", "get", "worker.linger"]).ok(), "100ms\n");
 }

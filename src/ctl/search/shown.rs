@@ -95,12 +95,16 @@ pub fn mark_partial(query: &str, shown: &mut [Shown]) {
     }
 }
 
-/// Leaves the best row of each turn, which names the others, and at most `limit` rows.
+/// Leaves the best row of each turn, which names the others, and at most `limit` rows. A decision is a row of
+/// its own: it holds beyond its turn.
 pub fn by_turn(conn: &Connection, all: Vec<Shown>, limit: usize) -> Result<Vec<Shown>> {
     let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
     let mut kept: Vec<Shown> = Vec::new();
     for shown in all {
-        let turn = turns::of_row(conn, shown.hit.stored.row)?;
+        let turn = match shown.hit.stored.kind.as_str() {
+            "decision" => None,
+            _ => turns::of_row(conn, shown.hit.stored.row)?,
+        };
         match turn.and_then(|turn| turns.get(&turn).copied()) {
             Some(at) => kept[at].same_turn.push(shown.hit.stored.row),
             None if kept.len() == limit => break,

@@ -82,10 +82,11 @@ const fn fingerprint() -> u64 {
 
 /// Whether the schema is as it was when it was last compared with the steps: no other program has added anything.
 pub fn is_unchanged(conn: &Connection) -> Result<bool> {
-    let found = conn
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([STAMP], |r| r.get::<_, String>(0))
-        .optional();
+    // A database that is being created has no table yet.
+    let Ok(mut found) = conn.prepare_cached("SELECT value FROM meta WHERE key = ?1") else {
+        return Ok(false);
+    };
+    let found = found.query_row([STAMP], |r| r.get::<_, String>(0)).optional();
     let stamps = [stamp(conn, "wal")?, stamp(conn, "truncate")?];
     Ok(found.is_ok_and(|found| found.is_some_and(|found| stamps.contains(&found))))
 }

@@ -110,22 +110,35 @@ fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
     (calls, input)
 }
 
+/// Of one length each, as the recorded answers were on average.
+const SENTENCES: [&str; 3] = [
+    "Two or three sentences on what was wanted, found, done and proven. ",
+    "The second one names a cause, and the file where it was corrected. ",
+    "A third one says by which command somebody has seen that it holds. ",
+];
+const OF_SUMMARY: [&str; 3] = [
+    "The words in which a user has asked for all of this. ",
+    "What the assistant found out about causes meanwhile. ",
+    "What holds from now on, and what names have changed. ",
+];
+
 /// A typical answer: two observations, and a summary if the prompt asks for one.
 fn answer(prompt: &str) -> String {
     let observation = |n: usize| {
         format!(
             "<observation><type>change</type><title>What is true now, number {n}</title>\
              <narrative>{}</narrative><facts><fact>{}</fact></facts></observation>",
-            "Two or three sentences on what was wanted, found, done and proven. ".repeat(3),
+            SENTENCES.concat(),
             "A fact with the names and figures that matter.",
         )
     };
     let mut text = observation(prompt.len()) + &observation(prompt.len() + 1);
     if prompt.contains("The turn is over") {
-        let line = "One or two sentences of what the whole turn came to. ".repeat(2);
+        let line = "One or two sentences of what the whole turn came to. ";
+        let [request, learned, completed] = OF_SUMMARY;
         text.push_str(&format!(
-            "<summary><request>{line}</request><learned>{line}</learned>\
-             <completed>{line}</completed></summary>"
+            "<summary><request>{line}{request}</request><learned>{line}{learned}</learned>\
+             <completed>{line}{completed}</completed></summary>"
         ));
     }
     text

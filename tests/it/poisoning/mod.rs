@@ -129,7 +129,7 @@ fn believe(request: &ApiRequest) -> Reply {
         write!(
             reply,
             "<observation><type>decision</type><origin>user</origin><title>{line}</title>\
-             <narrative>{line}</narrative><facts><fact>{line}</fact></facts></observation>"
+             <narrative>{line}</narrative><facts><fact>Found out: {line}</fact></facts></observation>"
         )
         .unwrap();
     }

@@ -172,7 +172,8 @@ fn proves(run: CheckKind, claimed: CheckKind) -> bool {
 pub fn tells_failure(sentence: &str) -> bool {
     let marked = Marked::read(sentence);
     let is_result = marked.has(Mark::Wrote) || marked.has(Mark::Now) && !marked.has(Mark::Breaks);
-    marked.has(Mark::Fail) && !marked.has(Mark::Solved) && !is_result
+    let fails = marked.has(Mark::Fail) || marked.has(Mark::Breaks);
+    fails && !marked.has(Mark::Solved) && !is_result
 }
 
 /// Whether the sentence says that something was changed: `added`, `now`, `passes`.
