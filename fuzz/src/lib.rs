@@ -13,6 +13,8 @@ pub mod clients;
 pub mod clock;
 #[path = "../../src/config/mod.rs"]
 pub mod config;
+#[path = "../../src/failure.rs"]
+pub mod failure;
 #[path = "../../src/files/mod.rs"]
 pub mod files;
 #[path = "../../src/git/mod.rs"]
