@@ -10,7 +10,7 @@ use crate::text;
 use crate::truth::turns::{Exchange, outdated};
 
 /// The newest turns of the user that are compared with each other.
-const TURNS: usize = 60;
+const TURNS: usize = 20;
 /// Lines of an answer that are compared, and the longest one, in bytes.
 const LINES: usize = 4;
 const MAX_LINE: usize = 300;
