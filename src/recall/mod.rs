@@ -164,6 +164,4 @@ fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Re
 }
 
 #[cfg(test)]
-mod measure;
-#[cfg(test)]
 mod tests;
