@@ -14,6 +14,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, so
 pub use super::passwd::account_home;
 use super::{Memory, Stat};
 
+/// How often the holder of a lock is looked for.
+const LOCK_READS: usize = 3;
+
 /// Makes one `open` and one `read`, because every hook calls this.
 pub fn stat(pid: i32) -> Option<Stat> {
     if pid <= 0 {
@@ -83,8 +86,11 @@ pub fn signal(pidfd: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Resul
     Errno::result(unsafe { libc::syscall(call, fd, signal, none, 0) }).map(drop)
 }
 
+/// The kernel returns the list a page at a time. A line may be missing if other processes lock or
+/// unlock files between two reads, so a holder that is not listed is looked for again.
 pub fn lock_holder(dev: u64, inode: u64) -> Option<i32> {
-    holder_in(&fs::read_to_string("/proc/locks").ok()?, dev, inode)
+    let listed = |_| holder_in(&fs::read_to_string("/proc/locks").ok()?, dev, inode);
+    (0..LOCK_READS).find_map(listed)
 }
 
 /// Finds `1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF`. Waiters are marked with `->` and

@@ -313,12 +313,13 @@ impl World {
         sessions
     }
 
-    /// `show --json` of the only session.
+    /// `show --json` of the only session. A worker stores it soon after its first event.
     #[track_caller]
     pub fn session(&self) -> Value {
-        let mut sessions = self.sessions();
-        assert_eq!(sessions.len(), 1, "{sessions:#?}");
-        sessions.remove(0)
+        until("one session is stored", || match <[Value; 1]>::try_from(self.sessions()) {
+            Ok([session]) => Ok(session),
+            Err(sessions) => Err(format!("{sessions:#?}")),
+        })
     }
 
     /// `status|end_reason` of the only session.
