@@ -151,10 +151,10 @@ fn quote(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,~^$*{}".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),
-        false if word.contains('\'') => {
-            format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+        false if word.contains('\'') && !word.contains(['$', '`', '\\', '"']) => {
+            format!("\"{word}\"")
         }
-        false => format!("'{word}'"),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

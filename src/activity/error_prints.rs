@@ -7,9 +7,8 @@
 //! has no print: `assertion failed`, `exit status 1`.
 
 use super::names::looks_like_code;
-use super::undo::fnv;
 use super::{error_lines, test_report};
-use crate::text::{is_name, strip_escapes};
+use crate::text::{fnv_64, is_name, strip_escapes};
 
 /// Longer lines are data.
 const MAX_LINE: usize = 1_000;
@@ -77,7 +76,7 @@ fn errors(output: &str) -> impl Iterator<Item = ErrorLine> {
 }
 
 fn print(kind: char, text: &str) -> String {
-    format!("{kind}{:012x}", fnv(text) & 0xffff_ffff_ffff)
+    format!("{kind}{:012x}", fnv_64(text.as_bytes()) & 0xffff_ffff_ffff)
 }
 
 /// The parts of one line of an error.

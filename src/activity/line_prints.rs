@@ -3,7 +3,7 @@
 //! A print is a hash of six hexadecimal digits. The line cannot be read from it. Prints are stored as
 //! one string, without separators.
 
-use super::undo::fnv;
+use crate::text::fnv_64;
 
 /// Digits of a print.
 const DIGITS: usize = 6;
@@ -25,7 +25,7 @@ pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
 pub fn of_line(line: &str) -> Option<String> {
     let line = line.trim();
     let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
-    (letters >= MIN_LETTERS).then(|| format!("{:06x}", fnv(line) & 0xff_ffff))
+    (letters >= MIN_LETTERS).then(|| format!("{:06x}", fnv_64(line.as_bytes()) & 0xff_ffff))
 }
 
 pub fn contains(prints: &str, print: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Recognizes edits that undo earlier edits exactly.
 
+use crate::text::fnv_64;
+
 /// The hash of an edit that nothing undoes.
 pub const FINAL: u64 = 0;
 
@@ -11,7 +13,7 @@ pub const FINAL: u64 = 0;
 /// capture truncated one.
 pub fn hash(old: &str, new: &str) -> Option<u64> {
     let is_known = |text: &str| !text.is_empty() && !text.contains("bytes cut]");
-    let print = |text: &str| mix(fnv(text));
+    let print = |text: &str| mix(fnv_64(text.as_bytes()));
     (is_known(old) && is_known(new) && old != new).then(|| print(old).wrapping_sub(print(new)))
 }
 
@@ -32,13 +34,6 @@ pub fn add(left: &mut Vec<u64>, edit: u64) {
         }
         None => left.push(edit),
     }
-}
-
-/// FNV-1a. Stored, so it must not change between versions.
-pub fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

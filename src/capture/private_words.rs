@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{self, Edit};
 use super::json_text;
+use crate::text::fnv_32;
 
 /// Stands for private text that came back.
 pub const MARK: &str = "[private]";
@@ -311,8 +312,7 @@ impl Checks {
 
 /// FNV-1a, folded.
 fn check(key: &str) -> u16 {
-    let fnv = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    let hash = key.bytes().fold(0x811c_9dc5, fnv);
+    let hash = fnv_32(key.as_bytes());
     (hash >> 16 ^ hash) as u16
 }
 

@@ -81,8 +81,11 @@ struct Listed {
     is_elsewhere: bool,
 }
 
-/// Columns of a date, a short id and the beginning of a title, with their gaps.
-const BESIDE_OUTCOME: usize = 54;
+/// Columns of a date and a short id, with the gaps of four columns.
+const BESIDE_TITLE: usize = 34;
+
+/// Columns of a title that are read beside its outcome.
+const MIN_TITLE: usize = 40;
 
 impl Listed {
     fn outcome(&self) -> String {
@@ -136,8 +139,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let rows: Vec<[Cell; 8]> = listed.iter().map(row).collect();
     let outcomes: Vec<String> = listed.iter().map(Listed::outcome).collect();
-    let longest = outcomes.iter().map(|outcome| outcome.width()).max().unwrap_or_default();
-    let is_narrow = width.is_some_and(|width| width < longest + BESIDE_OUTCOME);
+    let outcome = outcomes.iter().map(|outcome| outcome.width()).max().unwrap_or_default();
+    let title = listed.iter().map(|l| l.title.width()).max().unwrap_or_default().min(MIN_TITLE);
+    let is_narrow = width.is_some_and(|width| width < BESIDE_TITLE + title + outcome);
     columns[5] = columns[5].only_if(!is_narrow);
     let table = table(&columns, &rows, width);
     if !is_narrow {

@@ -13,8 +13,14 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a command waits for the store lock.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the store to read it. `None` if nothing is stored.
+/// Opens the store to read it. Runs migration steps first if an older release wrote it. `None` if nothing
+/// is stored.
 pub fn reader(settings: &Settings) -> Result<Option<Reader>> {
+    let found = Reader::open(&settings.paths, READ_TIMEOUT)?;
+    if found.is_some() || !settings.paths.database().exists() {
+        return Ok(found);
+    }
+    store(settings)?;
     Ok(Reader::open(&settings.paths, READ_TIMEOUT)?)
 }
 

@@ -9,7 +9,7 @@ use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use std::time::Duration;
 
 use nix::libc;
@@ -32,8 +32,12 @@ const STARTUP_TIMEOUT: Duration = Duration::from_secs(4);
 /// then; most hooks need 2 ms.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// Whether the event was delivered, refused, not recorded, or counted as lost.
+static IS_HANDLED: AtomicBool = AtomicBool::new(false);
+
 /// Printed to standard error, because the no-op response alone looks like success.
-const MESSAGE: &str = "memctl: hook: aborted; the event may be lost\n";
+const MAY_BE_LOST: &str = "memctl: hook: aborted; the event may be lost\n";
+const NOT_LOST: &str = "memctl: hook: aborted after the event was delivered\n";
 
 /// Size of the handler's own stack. A stack overflow leaves no room on the normal one.
 const STACK_SIZE: usize = 32 << 10;
@@ -103,6 +107,7 @@ pub fn begin_event(paths: &Paths) {
 
 /// Called when the event is delivered, refused, not recorded, or already counted as lost.
 pub fn end_event() {
+    IS_HANDLED.store(true, Ordering::SeqCst);
     LOST_EVENTS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }
 
@@ -122,7 +127,9 @@ fn exit() -> ! {
         if response::claim_stdout() {
             libc::write(1, NO_OP.as_ptr().cast(), NO_OP.len());
         }
-        libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len());
+        let is_handled = IS_HANDLED.load(Ordering::SeqCst);
+        let message = if is_handled { NOT_LOST } else { MAY_BE_LOST };
+        libc::write(2, message.as_ptr().cast(), message.len());
         if !lost_events.is_null() {
             let dir = LOST_EVENTS_DIR.load(Ordering::SeqCst);
             let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;

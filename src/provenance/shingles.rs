@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::text::{Words, sanitize, stem};
+use crate::text::{Words, fnv_32, sanitize, stem};
 
 /// Words with at most this distance form a pair.
 const WINDOW: usize = 2;
@@ -53,7 +53,7 @@ pub fn words_of(text: &str) -> Vec<u32> {
 
 fn push(out: &mut Vec<u32>, word: &mut String) {
     if !word.is_empty() && !FILLERS.are(word.as_str()) {
-        out.push(hash(word.as_bytes()));
+        out.push(fnv_32(word.as_bytes()));
     }
     word.clear();
 }
@@ -64,17 +64,12 @@ fn is_wide(c: char) -> bool {
         | '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// FNV-1a. Hashes are stored, so the function must never change.
-fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
-}
-
 fn pair(a: u32, b: u32) -> u32 {
     let (low, high) = (a.min(b), a.max(b));
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&low.to_le_bytes());
     bytes[4..].copy_from_slice(&high.to_le_bytes());
-    hash(&bytes) & PAIR_BITS
+    fnv_32(&bytes) & PAIR_BITS
 }
 
 /// Pairs of nearby words, in the order in which they came.

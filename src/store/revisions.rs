@@ -189,7 +189,7 @@ pub fn undo(tx: &Transaction, memory: RowId, now: i64) -> Result<bool> {
     let newest: Option<(i64, String)> =
         tx.query_row(&sql, [memory.id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
     let Some((revision, content)) = newest else { return Ok(false) };
-    let content: Content = serde_json::from_str(&content).unwrap_or_default();
+    let content = record::read(&content)?;
     change_text(tx, memory, &content, now)?;
     delete(tx, revision)?;
     Ok(true)

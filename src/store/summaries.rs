@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use super::error::Result;
 use super::marks::{self, Marks, OF_SUMMARY};
 use super::observations::{json, list};
 use super::told;
@@ -287,6 +288,17 @@ fn from_row(row: &Row) -> rusqlite::Result<SummaryRow> {
 pub(super) fn turn(row: &Row, column: usize) -> rusqlite::Result<Option<Turn>> {
     let json = row.get_ref(column)?.as_bytes_or_null()?;
     Ok(json.and_then(|json| serde_json::from_slice(json).ok()))
+}
+
+/// The number of turns that [`turn`] counts as none. Reads all of them.
+pub fn count_unreadable_turns(conn: &Connection) -> Result<u64> {
+    let mut rows = conn.prepare("SELECT turn FROM session_summaries WHERE turn NOTNULL")?;
+    let mut rows = rows.query([])?;
+    let mut n = 0;
+    while let Some(row) = rows.next()? {
+        n += u64::from(turn(row, 0)?.is_none());
+    }
+    Ok(n)
 }
 
 /// The turn of a prompt that has stopped before.

@@ -160,9 +160,10 @@ fn rows(
             rank + 4
         )
     };
+    // A prompt that is private or forgotten has no text and is left out.
     let of_owner = |prompts: &str, memories: &str| {
         [
-            nearest("user_prompts", 0, prompts),
+            nearest("user_prompts", 0, &format!("{prompts} AND prompt_text NOTNULL")),
             nearest("observations", 1, &format!("{memories} AND superseded_by IS NULL")),
             nearest("session_summaries", 2, &format!("{memories} AND NOT hidden")),
         ]

@@ -4,6 +4,7 @@
 //! handle text in that syntax.
 
 pub mod bytes;
+mod fnv;
 mod middle;
 mod names;
 mod nearest;
@@ -18,6 +19,7 @@ mod truncate;
 mod word_list;
 mod words;
 
+pub use fnv::{fnv_32, fnv_64};
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use names::{is_code, is_name};
 pub use nearest::{nearest, nearest_within};

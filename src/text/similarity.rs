@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::text;
 pub use crate::text::sentences;
+use crate::text::{self, fnv_64};
 
 /// Words that carry no meaning.
 const FILLERS: [&str; N_FILLERS] = [
@@ -219,14 +219,9 @@ fn hash(word: &str) -> u64 {
     fnv(word.as_bytes()) | numeric | alphabetic
 }
 
-/// FNV-1a without the two bits of [`hash`].
+/// Without the two bits of [`hash`].
 const fn fnv(bytes: &[u8]) -> u64 {
-    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325, 0);
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
-    }
-    hash & !(NUMERIC | ALPHABETIC)
+    fnv_64(bytes) & !(NUMERIC | ALPHABETIC)
 }
 
 /// Whether words of this script are written without spaces, or with particles attached.

@@ -42,6 +42,8 @@ fn a_backup_is_complete_while_a_worker_runs_and_comes_back() {
     let said = w.memctl(&["restore", path, "--end-workers", "--json"]).json();
     assert_eq!(said["sessions"], 1, "{said}");
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["first"]);
+    let doctor = w.memctl(&["doctor"]).out;
+    assert!(doctor.contains("1 former database of a repair or a restore"), "{doctor}");
     // The earlier database can be restored in the same way.
     let kept = format!("{}/memctl.db", said["kept"].as_str().unwrap());
     w.memctl(&["backup", w.path("again.db").to_str().unwrap()]).ok();

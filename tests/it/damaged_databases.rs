@@ -86,3 +86,21 @@ fn a_hook_never_quarantines_a_database() {
     assert!(quarantined(&w).is_empty());
     assert_eq!(w.spools().len(), 1);
 }
+
+#[test]
+fn a_turn_that_cannot_be_read_is_named_and_not_restored_from() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "Make the parser strict."));
+    w.hook(&stop("s", "t", "The parser rejects trailing commas now."));
+    w.hook(&end("s"));
+    w.settle();
+    let said = |w: &World| w.memctl(&["doctor"]).out.contains("steps of 1 turn cannot be read");
+    assert!(!said(&w));
+    w.execute_sql("UPDATE session_summaries SET turn = '{'");
+    assert!(said(&w));
+    w.memctl(&["forget", "p1", "--yes"]).ok();
+    w.execute_sql("UPDATE forgotten_rows SET content = '{'");
+    let output = w.memctl(&["forget", "--undo"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains("cannot be read"), "{output:?}");
+}

@@ -78,6 +78,12 @@ fn the_user_finds_a_decision_by_a_half_remembered_word() {
     o2  The staging database listens on port 5433.
         2025-03-04 · note · beside a row that fits
     ");
+    // Keywords have no rows beside.
+    insta::assert_snapshot!(search(&w, &["poisoned", "message"]).ok(), @r"
+    o1  Retries are capped at three.
+        2025-03-04 · decision
+        …what fails three times, so that one poisoned message does not block the others. Operators see it in the dead letter box.
+    ");
     w.set("COLUMNS", "60");
     insta::assert_snapshot!(search(&w, &["why is the parser slow"]).ok(), @r"
     o3  The parser dropped the last byte of every other line

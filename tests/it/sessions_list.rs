@@ -139,6 +139,10 @@ fn a_timeline_surrounds_a_row() {
     assert!(texts(&session, "session").iter().all(|name| name == "first"), "{session}");
     let text = w.memctl(&["timeline", "s1"]).ok();
     assert!(text.contains("> The parser is fixed."), "{text}");
+    // A forgotten prompt has no text.
+    w.memctl(&["forget", "p1", "--yes"]).ok();
+    let rest = texts(&w.memctl(&["timeline", "--json"]).json(), "id");
+    assert!(!rest.contains(&"p1".to_owned()) && rest.contains(&"p3".to_owned()), "{rest:?}");
     assert_eq!(w.memctl(&["timeline", "7"]).code, Some(2));
     assert_eq!(w.memctl(&["timeline", "s99"]).code, Some(1));
 }

@@ -120,6 +120,14 @@ fn databases_of_earlier_releases_are_upgraded_while_hooks_arrive() {
     }
 }
 
+#[test]
+fn a_command_reads_the_memory_of_the_first_release() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let w = with_database(&data.join("schema/001.sql"));
+    let listed = w.memctl(&["list", "--all-projects"]).ok();
+    assert!(listed.contains("11111111"), "{listed}");
+}
+
 /// The database has two sessions. One is complete and appears in the next context of its project.
 /// The other has a queue and a spool but no worker, and is finished.
 #[test]

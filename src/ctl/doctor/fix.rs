@@ -116,8 +116,11 @@ fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Res
         clock::now_ms(),
     );
     if let Some(dir) = quarantined? {
-        fixed
-            .push(format!("moved the damaged database to {} and created a new one", dir.display()));
+        fixed.push(format!(
+            "moved the damaged database to {0} and created a new one; `memctl restore FILE` brings a \
+             backup back, and `sqlite3 {0}/memctl.db .recover` prints what is still readable",
+            dir.display()
+        ));
     }
     Ok(())
 }

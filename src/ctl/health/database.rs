@@ -21,7 +21,7 @@ use crate::store::look_alikes::LookAlike;
 use crate::store::queue_admin::Item;
 use crate::store::{
     self, Reader, StoreError, claims, ensure, look_alikes, notices, quarantine, queue_admin, stats,
-    usage, words,
+    summaries, usage, words,
 };
 use crate::text::{one_line, sanitize};
 
@@ -71,7 +71,7 @@ fn open(settings: &Settings, depth: Depth) -> (Vec<Finding>, Option<Reader>) {
         Ok(Some(opened)) => opened,
         Ok(None) if path.exists() => {
             let message = "the schema is older than this program";
-            let fix = "the next session migrates it";
+            let fix = "the next session or `memctl list` migrates it";
             return (vec![Finding::note(DATABASE, message).fix(fix)], None);
         }
         Ok(None) => return (vec![Finding::ok(DATABASE, "does not exist yet")], None),
@@ -138,6 +138,15 @@ fn same_projects(conn: &Connection) -> store::Result<Vec<Finding>> {
         ));
     }
     Ok(found)
+}
+
+/// Reports turns whose stored form cannot be read: their texts are told, but not what tools prove.
+fn unreadable_turns(conn: &Connection) -> store::Result<Option<Finding>> {
+    let n = summaries::count_unreadable_turns(conn)?;
+    let message = format!("the files, checks and steps of {} cannot be read", count(n, "turn"));
+    let fix =
+        "they may be damaged, or a later release wrote them; restore a backup to get them back";
+    Ok((n > 0).then(|| Finding::note(DATABASE, message).fix(fix)))
 }
 
 fn same(look_alike: &LookAlike, command: String) -> Finding {
@@ -284,6 +293,7 @@ fn check_content(
     }
     if depth == Depth::Full {
         found.extend(same_projects(conn)?);
+        found.extend(unreadable_turns(conn)?);
     }
     Ok(())
 }

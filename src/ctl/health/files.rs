@@ -8,7 +8,8 @@ use nix::unistd::{AccessFlags, access};
 
 use super::Finding;
 use crate::config::{Settings, misspelled_variables, secrets};
-use crate::ctl::format::count;
+use crate::ctl::format::{bytes, count};
+use crate::files::Place;
 use crate::paths::MAX_SOCKET_PATH;
 use crate::spool;
 
@@ -76,6 +77,18 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
         found.push(Finding::wrong("spool", message));
     }
     found
+}
+
+/// Names the databases that a repair or a restore has replaced: each holds a whole memory.
+pub fn databases_set_aside(settings: &Settings) -> Option<Finding> {
+    let dirs = settings.paths.databases_set_aside();
+    let newest = dirs.last()?;
+    let files = dirs.iter().flat_map(Place::entries);
+    let size = files.filter_map(|file| file.stat().ok()).map(|stat| stat.len).sum();
+    let former = count(dirs.len() as u64, "former database");
+    let message =
+        format!("{former} of a repair or a restore, {}, the newest in {newest}", bytes(size));
+    Some(Finding::note("database", message).fix("delete the directory if you do not need it"))
 }
 
 /// Checks for spooled events that no worker has drained.

@@ -119,6 +119,9 @@ pub fn run(settings: &Settings, depth: Depth) -> Vec<Finding> {
         found.extend(files::spooled(settings));
         found.extend(workers::findings(settings));
         found.extend(workers::logs(settings));
+        if depth == Depth::Full {
+            found.extend(files::databases_set_aside(settings));
+        }
     }
     found.extend(files::sockets(settings));
     found

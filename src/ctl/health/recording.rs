@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Finding;
 use crate::config::{OffSwitch, Settings, Value, ValueSource, env_name};
 use crate::ctl::client_hooks;
+use crate::failure::{Result, failed};
 use crate::project::recording::{NotRecorded, not_recorded};
 
 /// Settings that discard all or most of the text if they are 0, and what is then missing.
@@ -15,6 +16,14 @@ const TEXT_SETTINGS: [(&str, &str); 5] = [
     ("capture.text", "prompts and messages are not stored"),
     ("hook.stdin", "hooks do not wait for their events"),
 ];
+
+/// Fails if nothing is recorded at all, before a command creates anything.
+pub fn refuse_if_off(settings: &Settings) -> Result<()> {
+    match not_recorded(&[], &settings.config.recording) {
+        Some(why) if why.is_global() => Err(failed(&why).hint(why.fix())),
+        _ => Ok(()),
+    }
+}
 
 /// Whether sessions in this directory are recorded.
 pub fn findings(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use super::time::parse_future;
-use super::{format, lookup};
+use super::{format, health, lookup};
 use crate::capture;
 use crate::clock;
 use crate::config::Settings;
@@ -135,12 +135,7 @@ fn parse_metadata(text: &str) -> std::result::Result<(String, String), &'static 
 }
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
-    // Nothing is created if nothing is recorded at all.
-    if let Some(why) = recording::not_recorded(&[], &settings.config.recording)
-        && why.is_global()
-    {
-        return Err(failed(&why).hint(why.fix()));
-    }
+    health::recording::refuse_if_off(&settings)?;
     if let Some(file) = &args.jsonl {
         let store = open(&mut settings)?;
         let (target, _) = target(store.connection(), args.project.as_deref())?;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::format::{count, span};
+use super::health;
 use super::lines::open_file;
 use super::progress::Progress;
 use super::transcript::{SessionReader, agents, claude_code};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
-use crate::project::recording;
 use crate::store::{LockWait, Store, StoreError};
 use crate::text::escape;
 use session::Session;
@@ -41,11 +41,7 @@ pub struct Args {
 }
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
-    if let Some(why) = recording::not_recorded(&[], &settings.config.recording)
-        && why.is_global()
-    {
-        return Err(failed(&why).hint(why.fix()));
-    }
+    health::recording::refuse_if_off(&settings)?;
     settings.paths.create().context("cannot create the data dir")?;
     check_writable(&settings)?;
     // Replay the oldest session first, because row ids must follow time.

@@ -113,6 +113,7 @@ fn print(
         return super::print_raw(&lines);
     }
     shown::mark_partial(&args.query.join(" "), &mut shown);
+    let shown = shown::without_beside(found.words.len(), shown);
     let shown = shown::by_turn(conn, shown, args.limit as usize)?;
     let width = terminal::width();
     let several = shown.iter().any(|hit| hit.hit.stored.project_id != place.project);

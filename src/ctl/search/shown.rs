@@ -17,6 +17,9 @@ use crate::store::{projects, turns};
 /// A younger row is dated by its age, an older one by its day.
 const RECENT: i64 = 7 * 86_400_000;
 
+/// Of at most this many words, a query is no question.
+const MAX_KEYWORDS: usize = 2;
+
 /// A hit with what is printed of it beside the row.
 #[derive(Clone, Debug)]
 pub struct Shown {
@@ -93,6 +96,13 @@ pub fn mark_partial(query: &str, shown: &mut [Shown]) {
     if shown.iter().any(|shown| shown.hit.explain.verbatim) {
         shown.iter_mut().for_each(|shown| shown.is_partial = !shown.hit.explain.verbatim);
     }
+}
+
+/// Rows beside one that fits answer a question. For one or two words, they are noise if another row has
+/// these words.
+pub fn without_beside(words: usize, shown: Vec<Shown>) -> Vec<Shown> {
+    let is_question = words > MAX_KEYWORDS || shown.iter().all(|shown| shown.is_beside);
+    shown.into_iter().filter(|shown| is_question || !shown.is_beside).collect()
 }
 
 /// Leaves the best row of each turn, which names the others, and at most `limit` rows. A decision is a row of

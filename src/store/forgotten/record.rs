@@ -5,12 +5,21 @@ use rusqlite::{Params, Row, Transaction, params};
 use serde_json::{Map, Value};
 
 use crate::store::Locked;
-use crate::store::error::Result;
+use crate::store::error::{Result, StoreError};
 use crate::store::references::References;
 use crate::store::tombstones;
 
 /// The earlier values of the columns of a row.
 pub type Content = Map<String, Value>;
+
+/// Reads what was kept of a row.
+///
+/// # Errors
+/// If it is no JSON object. Nothing may then be restored from it.
+pub fn read(json: &str) -> Result<Content> {
+    serde_json::from_str(json)
+        .map_err(|e| StoreError::Bug(format!("what was kept of a row cannot be read: {e}")))
+}
 
 /// Prefix of a BLOB in JSON, which is written as hexadecimal digits.
 const BLOB: &str = "\0blob:";

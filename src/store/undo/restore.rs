@@ -13,7 +13,7 @@ use super::{Forgotten, remove_empty};
 use crate::store::Locked;
 use crate::store::error::Result;
 use crate::store::forget::{ForgetSet, MAX_ROWS};
-use crate::store::forgotten::record::{Content, sql};
+use crate::store::forgotten::record::{self, Content, sql};
 use crate::store::projects;
 use crate::store::references::References;
 use crate::store::rejected;
@@ -88,7 +88,7 @@ fn restore_rows(
         rows.collect::<rusqlite::Result<Vec<(i64, String, String, Option<i64>, String)>>>()?;
     let n_rows = rows.len();
     for (kept, change, table, id, content) in rows {
-        let content: Content = serde_json::from_str(&content).unwrap_or_default();
+        let content = record::read(&content)?;
         let is_back = match (change.as_str(), id) {
             ("deleted", _) if table == "turn_projects" => tell(tx, &content)?,
             ("deleted", _) => insert(tx, schema, &table, content.clone())?,

@@ -21,7 +21,7 @@ use crate::config::Settings;
 use crate::ctl::format::span;
 use crate::ctl::progress::Progress;
 use crate::ctl::time::duration;
-use crate::ctl::{READ_TIMEOUT, replay};
+use crate::ctl::{READ_TIMEOUT, health, replay};
 use crate::failure::{Context, Result, failed, usage};
 use crate::process;
 use crate::project::{self, recording};
@@ -91,11 +91,7 @@ pub fn offer(settings: &Settings) -> Option<&'static str> {
 }
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
-    if let Some(why) = recording::not_recorded(&[], &settings.config.recording)
-        && why.is_global()
-    {
-        return Err(failed(&why).hint(why.fix()));
-    }
+    health::recording::refuse_if_off(&settings)?;
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
         None => native::claude_dir(&settings)
