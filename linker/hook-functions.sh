@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the linker script hooks.ld: the functions that hooks run, the most common ones first. Traces each
-# hook of the demo's session with valgrind, and lists the functions that more than one hook runs. MEMCTL is a
-# build for Linux with symbols; `make hook-functions` builds it.
+# Prints the linker script hooks.ld: the functions that hooks run, the most common ones first, and their
+# variables. Traces each hook of the demo's session with valgrind, and lists the functions that more than one
+# hook runs. MEMCTL is a build for Linux with symbols; `make hook-functions` builds it.
 #
 #   linker/hook-functions.sh MEMCTL >linker/hooks.ld
 set -eu
@@ -42,7 +42,8 @@ SECTIONS {
 END
 for trace in "$work"/trace.*; do
     sed -n "s/^c\{0,1\}fn=([0-9]*) \([A-Za-z_][^ ']*\).*/\1/p" "$trace" | sort -u
-done | sort | uniq -c | sort -k1,1nr -k2 | awk -v libc="$work/libc" -v functions="$work/functions" '
+done | sort | uniq -c | sort -k1,1nr -k2 | awk -v libc="$work/libc" -v functions="$work/functions" \
+    -v objects="$work/objects" '
     # Hashes differ from build to build: of a function, of a crate, of a copy.
     function without_hashes(name) {
         sub(/17h[0-9a-f]*E/, "17h*E", name)
@@ -58,7 +59,15 @@ done | sort | uniq -c | sort -k1,1nr -k2 | awk -v libc="$work/libc" -v functions
         name = without_hashes($2)
         # A generic function has copies that hooks do not run. Then the hash stays.
         if (n_copies[name] > 3) { name = $2; sub(/\.llvm\.[0-9]*/, "*", name) }
-        sections = $2 in file ? "*libc.a:" file[$2] "(.text .text.*)" : "*(.text." name ")"
+        # Functions that are marked as cold have sections with another name. The C library has copies of a
+        # function for several processors, and valgrind is one of them.
+        sections = "*(.text." name " .text.unlikely." name ")"
+        if ($2 in file) {
+            object = file[$2]
+            sub(/-(avx2?|evex|sse[0-9_]*)/, "-*", object)
+            sections = "*libc.a:" object "(.text .text.*)"
+            if (!seen[object]++) print "    *libc.a:" object "(.data .data.* .bss .bss.* COMMON)" >objects
+        }
         if (!seen[sections]++) print "    " sections
     }'
 cat <<'END'
@@ -67,10 +76,14 @@ cat <<'END'
 /* Variables of hooks, so that they share pages. */
 SECTIONS {
   .data.hook : {
-    *(.data._ZN6memctl6config* .data._ZN6memctl7process* .data._ZN6memctl4hook*)
-    *(.bss._ZN6memctl6config* .bss._ZN6memctl7process*)
+    *(.data._ZN6memctl6config* .data._ZN6memctl7process* .data._ZN6memctl4hook* .data._ZN6memctl5files*)
+    *(.bss._ZN6memctl6config* .bss._ZN6memctl7process* .bss._ZN6memctl5files*)
     *(.bss._ZN6memctl4hook5fatal11LOST_EVENTS* .bss._ZN6memctl4hook8response*)
     *(.data._RNvN*3std2io5stdio* .bss._RNvN*3std2io5stdio* .bss._RNvN*3std9panicking*)
+    *(.bss._RNvNtNtNtCs*_3std3sys3env*)
+END
+cat "$work/objects"
+cat <<'END'
   }
 } INSERT AFTER .data;
 END

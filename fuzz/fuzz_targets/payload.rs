@@ -19,8 +19,10 @@ const EVENTS: [Option<&str>; 8] = [
 fuzz_target!(|bytes: &[u8]| {
     let (first, second) = bytes.split_at(bytes.len() / 3);
     let mut reader = ObjectReader::new();
-    reader.feed(first);
-    reader.feed(second);
+    for part in [first, second] {
+        reader.buffer(part.len()).extend_from_slice(part);
+        reader.examine();
+    }
     if let Ok(object) = reader.finish() {
         let event = EVENTS[bytes.len() % EVENTS.len()];
         memctl_fuzz::captured(&object.text, event, &PrivateWords::default());

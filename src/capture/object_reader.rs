@@ -2,6 +2,8 @@
 //! open. An object of up to [`MAX_WHOLE`] bytes is kept as it is. A larger one is truncated while it is
 //! read, so that memory use does not depend on the size of the payload.
 
+use std::ops::Range;
+
 use super::json;
 use super::truncating_writer::{self, TruncatingWriter};
 
@@ -40,12 +42,12 @@ pub struct ObjectReader {
     /// Whether a string has a control character or an unusual escape, which a parser may reject.
     needs_repair: bool,
     end: Option<Result<(), ReadError>>,
-    kept: Kept,
-}
-
-enum Kept {
-    Whole(Vec<u8>),
-    Truncated(TruncatingWriter),
+    /// The object so far. With a writer, only the last bytes of it.
+    bytes: Vec<u8>,
+    /// How many of the bytes are examined.
+    n_examined: usize,
+    /// Gets the object once it is too large.
+    writer: Option<TruncatingWriter>,
 }
 
 impl ObjectReader {
@@ -56,18 +58,53 @@ impl ObjectReader {
             after_backslash: false,
             needs_repair: false,
             end: None,
-            kept: Kept::Whole(Vec::with_capacity(16 << 10)),
+            bytes: Vec::new(),
+            n_examined: 0,
+            writer: None,
         }
     }
 
-    /// Adds the next bytes. Returns true if no more are needed: the object is complete, or the input is
-    /// not an object. Bytes after the object are ignored.
-    pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        if self.end.is_none() {
-            let object = self.scan(bytes);
-            self.keep(object);
+    /// The buffer to which the caller appends the next bytes of the input, with room for `n`. Then it calls
+    /// [`ObjectReader::examine`]. A buffer of the caller would be a copy of the payload.
+    pub fn buffer(&mut self, n: usize) -> &mut Vec<u8> {
+        if self.writer.is_some() {
+            self.bytes.clear();
+            self.n_examined = 0;
         }
+        self.bytes.reserve(n);
+        &mut self.bytes
+    }
+
+    /// Examines the bytes that were appended. Returns true if no more are needed: the object is complete, or
+    /// the input is not an object. Bytes after the object are ignored.
+    pub fn examine(&mut self) -> bool {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let object = match self.end {
+            None => self.scan(&bytes[self.n_examined..]),
+            Some(_) => 0..0,
+        };
+        bytes.truncate(self.n_examined + object.end);
+        // Only blanks are before the object.
+        bytes.drain(..object.start);
+        match &mut self.writer {
+            Some(writer) => writer.write(&bytes),
+            None if bytes.len() > MAX_WHOLE => {
+                let mut writer = TruncatingWriter::new(BUDGET);
+                writer.write(&bytes);
+                self.writer = Some(writer);
+            }
+            None => {}
+        }
+        self.n_examined = bytes.len();
+        self.bytes = bytes;
         self.end.is_some()
+    }
+
+    /// Adds the next bytes, as [`ObjectReader::examine`].
+    #[cfg(test)]
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        self.buffer(bytes.len()).extend_from_slice(bytes);
+        self.examine()
     }
 
     /// Returns what was read of the object.
@@ -82,10 +119,10 @@ impl ObjectReader {
             None if self.depth == 0 => return Err(ReadError::Empty),
             None => Some(ReadError::Incomplete),
         };
-        let text = match self.kept {
-            Kept::Truncated(writer) => writer.finish(),
-            Kept::Whole(bytes) => {
-                let text = String::from_utf8(bytes)
+        let text = match self.writer {
+            Some(writer) => writer.finish(),
+            None => {
+                let text = String::from_utf8(self.bytes)
                     .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
                 if self.needs_repair { truncating_writer::repair(&text) } else { text }
             }
@@ -94,7 +131,7 @@ impl ObjectReader {
     }
 
     /// Returns the part of `bytes` that belongs to the object.
-    fn scan<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn scan(&mut self, bytes: &[u8]) -> Range<usize> {
         let mut at = 0;
         if self.depth == 0 {
             // Skip blanks and a byte order mark.
@@ -122,7 +159,7 @@ impl ObjectReader {
             }
             at += 1;
         }
-        &bytes[start..at]
+        start..at
     }
 
     fn scan_structure(&mut self, byte: u8) {
@@ -137,21 +174,6 @@ impl ObjectReader {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        match &mut self.kept {
-            Kept::Whole(whole) if whole.len() + bytes.len() <= MAX_WHOLE => {
-                whole.extend_from_slice(bytes);
-            }
-            Kept::Whole(whole) => {
-                let mut writer = TruncatingWriter::new(BUDGET);
-                writer.write(whole);
-                writer.write(bytes);
-                self.kept = Kept::Truncated(writer);
-            }
-            Kept::Truncated(writer) => writer.write(bytes),
         }
     }
 }
@@ -282,7 +304,7 @@ mod tests {
         for i in 0..50 {
             let line = format!("\"line {i} \\\\ {}\",", "x".repeat(80));
             reader.feed(line.repeat(1 << 13).as_bytes());
-            if let Kept::Truncated(writer) = &reader.kept {
+            if let Some(writer) = &reader.writer {
                 assert!(writer.memory() < 2 << 20);
             }
         }

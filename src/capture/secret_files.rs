@@ -257,14 +257,15 @@ const IN_FOLDERS: [(&str, &str, SecretFile); 35] = [
     (".twilio-cli", "config.json", SecretFile::Lines),
 ];
 
-/// Parts of names with more before or after them.
+/// Parts of names with more before or after them. What may stand inside of a word begins with a mark or with `ea`:
+/// `client_secret_`, `service-account`, `serviceaccount`.
 const AFFIXES: [&str; 12] = [
     ".env.",
     ".netrc.",
-    "client_secret_",
-    "service-account",
-    "service_account",
-    "serviceaccount",
+    "_secret_",
+    "-account",
+    "_account",
+    "eaccount",
     "ssh_host_",
     "_rsa",
     "_ed25519",
@@ -280,7 +281,7 @@ const N_WORDS: usize = LINES.len()
     + IN_FOLDERS.len()
     + AFFIXES.len();
 
-/// A part of every name above.
+/// A part of every name above. Each begins where [`WordTable::scan_starts`] looks.
 static WORDS: WordTable<(), N_WORDS> = {
     let mut all = [("", ()); N_WORDS];
     let mut n = 0;
@@ -458,7 +459,7 @@ pub fn may_name_secret_file(text: &str) -> bool {
 /// Whether `text` contains a part of a name. If not, no path in it names a secret file.
 fn has_word(text: &str) -> bool {
     let mut found = false;
-    WORDS.scan(text.as_bytes(), |_, ()| {
+    WORDS.scan_starts(text.as_bytes(), |_, ()| {
         found = true;
         true
     });
@@ -468,7 +469,7 @@ fn has_word(text: &str) -> bool {
 /// Where `text` may name such a file, in order.
 pub fn possible_names(text: &str) -> Vec<usize> {
     let mut found = Vec::new();
-    WORDS.scan(text.as_bytes(), |at, ()| {
+    WORDS.scan_starts(text.as_bytes(), |at, ()| {
         found.push(at);
         false
     });
@@ -522,6 +523,36 @@ mod tests {
             "src/.env/mod.rs",
         ] {
             assert!(!is_secret_file(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_quick_test_matches_every_name_that_the_rules_match() {
+        let parts = ["client_secret_", "service-account", "service_account", "serviceaccount"];
+        let words = [&LINES[..], &OPAQUE, &LINES_EXTENSIONS, &OPAQUE_EXTENSIONS, &AFFIXES, &parts];
+        let mut n_matched = 0;
+        for word in words.concat() {
+            for before in
+                ["", "my", "my-", "my_", "my.", "7", "é", "gcp-prod.eu_west-1.of.all.the."]
+            {
+                for after in ["", "x", ".json", "1.json", "_key", ".key", ".local"] {
+                    let name = format!("{before}{word}{after}");
+                    if by_name("", &name).is_none() {
+                        continue;
+                    }
+                    n_matched += 1;
+                    let long = "a/b-c_d.e/".repeat(9);
+                    let escaped = format!("{long}\\n{name}");
+                    for text in [&name, &name.to_uppercase(), &format!("{long}{name}"), &escaped] {
+                        assert!(has_word(text), "{text}");
+                    }
+                }
+            }
+        }
+        assert!(n_matched > 2_000, "{n_matched}");
+        for (folder, file, _) in IN_FOLDERS {
+            let file = if file.is_empty() { "x" } else { file };
+            assert!(is_secret_file(&format!("/home/u/{folder}/{file}")), "{folder}/{file}");
         }
     }
 

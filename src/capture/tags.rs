@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::json::{self, Edit};
 use super::json_text::JsonText;
-use crate::text::bytes::memchr3_iter;
+use crate::text::bytes::{contains, memchr_iter, memchr2_iter};
 
 const PRIVATE: &str = "private";
 /// Our own context block. It is removed so that memory is not recorded again.
@@ -155,11 +155,15 @@ pub fn may_have_tags(raw: &str) -> bool {
     let escaped = |at: usize, form: &[u8], len: usize| {
         bytes[at..].starts_with(form) && raw.len() > at + len && begins_tag(at + len)
     };
-    memchr3_iter(b'<', b'\\', b'&', bytes).any(|at| match bytes[at] {
+    let is_tag = |at: usize| match bytes[at] {
         b'<' => begins_tag(at + 1),
-        b'\\' => escaped(at, b"\\u003", 6),
         _ => escaped(at, b"&lt;", 4),
-    })
+    };
+    // Each line of an output ends with a backslash and `n`, so backslashes are looked at only if there is
+    // another escape.
+    memchr2_iter(b'<', b'&', bytes).any(is_tag)
+        || contains(bytes, b"\\u003")
+            && memchr_iter(b'\\', bytes).any(|at| escaped(at, b"\\u003", 6))
 }
 
 struct Tag {

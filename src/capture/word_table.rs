@@ -132,6 +132,35 @@ impl<T: Copy + 'static, const N: usize> WordTable<T, N> {
         }
     }
 
+    /// As [`WordTable::scan`], but finds only the words that begin where [`starts`] looks. Where the processor
+    /// cannot tell these positions faster than the table can, it finds the other ones too.
+    pub fn scan_starts(&self, text: &[u8], mut found: impl FnMut(usize, T) -> bool) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let mut is_found = |at: usize| {
+                self.may_begin(group_at(&text[at..])) != 0 && self.words_at(text, at, &mut found)
+            };
+            let mut before = starts::Before::default();
+            let mut at = 0;
+            while let Some(block) = text[at..].first_chunk() {
+                // SAFETY: every processor of this architecture has SSE2.
+                let mut candidates = unsafe { starts::of(block, &mut before) };
+                while candidates != 0 {
+                    if is_found(at + candidates.trailing_zeros() as usize) {
+                        return;
+                    }
+                    candidates &= candidates - 1;
+                }
+                at += starts::BLOCK;
+            }
+            while at < text.len() && !is_found(at) {
+                at += 1;
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        self.scan(text, found);
+    }
+
     /// 1 if a word may begin with this group, else 0.
     fn may_begin(&self, group: u32) -> u32 {
         self.fourth[slot(group)] >> (group >> 24 & 31) & 1
@@ -158,8 +187,61 @@ impl<T: Copy + 'static, const N: usize> WordTable<T, N> {
     }
 }
 
+/// Where a name may begin in a text, or a part of one.
+#[cfg(target_arch = "x86_64")]
+mod starts {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi8, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8,
+        _mm_or_si128, _mm_set1_epi8,
+    };
+
+    pub const BLOCK: usize = 64;
+
+    /// The end of the block before, in the lowest bits.
+    #[derive(Default)]
+    pub struct Before {
+        letter: u64,
+        backslashes: u64,
+    }
+
+    /// Returns a bit for each position of the block at which a word may begin: a letter that no letter precedes,
+    /// a letter after an escape of JSON, and `.`, `_` and `-`. The `e` of `ea` is the only letter inside of
+    /// a word. The last position of a block is one if it is an `e`.
+    #[target_feature(enable = "sse2")]
+    pub fn of(block: &[u8; BLOCK], before: &mut Before) -> u64 {
+        let (mut letters, mut backslashes, mut marks) = (0, 0, 0);
+        let (mut letters_e, mut letters_a) = (0, 0);
+        for (n, part) in block.chunks_exact(16).enumerate() {
+            // SAFETY: the part has 16 bytes, which need no alignment.
+            let bytes = unsafe { _mm_loadu_si128(part.as_ptr().cast()) };
+            let folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+            let is = |byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
+            // Shifts the letters to the lowest numbers, because there is only a comparison with a sign.
+            let shifted =
+                _mm_add_epi8(folded, _mm_set1_epi8(i8::MIN.wrapping_sub(b'a'.cast_signed())));
+            let is_letter = _mm_cmplt_epi8(shifted, _mm_set1_epi8(i8::MIN + 26));
+            let is_mark = _mm_or_si128(_mm_or_si128(is(b'.'), is(b'_')), is(b'-'));
+            let bits = |mask: __m128i| u64::from(_mm_movemask_epi8(mask) as u16) << (16 * n);
+            let folded_is = |byte: u8| _mm_cmpeq_epi8(folded, _mm_set1_epi8(byte.cast_signed()));
+            letters |= bits(is_letter);
+            backslashes |= bits(is(b'\\'));
+            marks |= bits(is_mark);
+            letters_e |= bits(folded_is(b'e'));
+            letters_a |= bits(folded_is(b'a'));
+        }
+        let after_letter = letters << 1 | before.letter;
+        let after_escape = backslashes << 2 | before.backslashes;
+        let is_last = 1 << (BLOCK - 1);
+        let before_a = letters_e & (letters_a >> 1 | is_last);
+        *before = Before { letter: letters >> 63, backslashes: backslashes >> 62 };
+        letters & (!after_letter | after_escape) | marks | before_a
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,5 +268,50 @@ mod tests {
         }
         assert_eq!(found("ke"), []);
         assert_eq!(found("The quick brown fox jumps over the lazy dog."), []);
+    }
+
+    /// Whether a name, or a part of one, may begin at `at`.
+    fn is_start(text: &[u8], at: usize) -> bool {
+        let before = |n: usize| at.checked_sub(n).map(|at| text[at]);
+        match text[at] {
+            b'.' | b'_' | b'-' => true,
+            letter if letter.is_ascii_alphabetic() => {
+                let in_word = before(1).is_some_and(|b| b.is_ascii_alphabetic());
+                let is_ea = text[at..]
+                    .first_chunk()
+                    .is_some_and(|two: &[u8; 2]| two.eq_ignore_ascii_case(b"ea"));
+                !in_word || before(2) == Some(b'\\') || is_ea
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_at_the_start_of_a_name_are_found(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    "key|KEY|Key|\\.env|eaccount|EAccount|_a_|servic|\\\\|n|e|a|@|`|\\[|\\{|é|x",
+                    "[ -~]{0,20}",
+                ],
+                0..40,
+            )
+        ) {
+            static TABLE: WordTable<usize, 4> =
+                WordTable::new([("key", 0), (".env", 1), ("eaccount", 2), ("_a_", 3)]);
+            let text = parts.concat();
+            let (mut all, mut found) = (Vec::new(), Vec::new());
+            TABLE.scan(text.as_bytes(), |at, word| {
+                all.push((at, word));
+                false
+            });
+            TABLE.scan_starts(text.as_bytes(), |at, word| {
+                found.push((at, word));
+                false
+            });
+            prop_assert!(found.iter().all(|one| all.contains(one)));
+            let starts = all.iter().filter(|(at, _)| is_start(text.as_bytes(), *at));
+            prop_assert!(starts.into_iter().all(|one| found.contains(one)), "{:?} {:?}", all, found);
+        }
     }
 }

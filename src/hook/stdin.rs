@@ -42,7 +42,6 @@ pub const FIRST_BYTE: u32 = 3;
 pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinError> {
     let fd = process::stdin();
     let mut reader = ObjectReader::new();
-    let mut chunk = Vec::with_capacity(CHUNK);
     let mut deadline = Instant::now() + FIRST_BYTE * timeout;
     let mut begin = Some(begin);
     loop {
@@ -52,14 +51,14 @@ pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinErro
                 None => break,
             }
         }
-        match read_into(fd, &mut chunk) {
+        match append(fd, reader.buffer(CHUNK)) {
             Ok(0) => break,
             Ok(_) => {
                 if let Some(begin) = begin.take() {
                     begin();
                     deadline = Instant::now() + timeout;
                 }
-                if reader.feed(&chunk) {
+                if reader.examine() {
                     break;
                 }
             }
@@ -70,15 +69,15 @@ pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinErro
     Ok(reader.finish()?)
 }
 
-/// Replaces the bytes of `chunk` by the next ones, at most its capacity. Returns their number. A buffer of zeros
-/// would cost the pages that a short input does not use.
-fn read_into(fd: BorrowedFd, chunk: &mut Vec<u8>) -> nix::Result<usize> {
-    chunk.clear();
+/// Appends the next bytes, at most [`CHUNK`]. Returns their number. A buffer of zeros would cost the pages that a
+/// short input does not use.
+fn append(fd: BorrowedFd, bytes: &mut Vec<u8>) -> nix::Result<usize> {
+    let room = &mut bytes.spare_capacity_mut()[..CHUNK];
     // SAFETY: the kernel writes to the vector's own memory.
-    let n = unsafe { libc::read(fd.as_raw_fd(), chunk.as_mut_ptr().cast(), chunk.capacity()) };
+    let n = unsafe { libc::read(fd.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) };
     let n = Errno::result(n)?.cast_unsigned();
-    // SAFETY: the kernel has written this many bytes.
-    unsafe { chunk.set_len(n) };
+    // SAFETY: the kernel has written this many bytes after the vector's own.
+    unsafe { bytes.set_len(bytes.len() + n) };
     Ok(n)
 }
 

@@ -5,9 +5,9 @@
 //! seven `cpuid` instructions, each of which leaves a virtual machine: 30 to 40 µs of a hook.
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use memchr::{memchr, memchr2, memchr3};
+pub use memchr::{memchr, memchr2};
 #[cfg(target_arch = "x86_64")]
-pub use sse2::{memchr, memchr2, memchr3};
+pub use sse2::{memchr, memchr2};
 
 /// The positions of `a`.
 pub fn memchr_iter(a: u8, bytes: &[u8]) -> impl Iterator<Item = usize> {
@@ -17,11 +17,6 @@ pub fn memchr_iter(a: u8, bytes: &[u8]) -> impl Iterator<Item = usize> {
 /// The positions of `a` and `b`.
 pub fn memchr2_iter(a: u8, b: u8, bytes: &[u8]) -> impl Iterator<Item = usize> {
     positions(bytes, move |rest| memchr2(a, b, rest))
-}
-
-/// The positions of `a`, `b` and `c`.
-pub fn memchr3_iter(a: u8, b: u8, c: u8, bytes: &[u8]) -> impl Iterator<Item = usize> {
-    positions(bytes, move |rest| memchr3(a, b, c, rest))
 }
 
 fn positions(bytes: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> impl Iterator<Item = usize> {
@@ -43,7 +38,7 @@ pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
-    use memchr::arch::x86_64::sse2::memchr::{One, Three, Two};
+    use memchr::arch::x86_64::sse2::memchr::{One, Two};
     use memchr::arch::x86_64::sse2::packedpair::Finder;
 
     pub fn memchr(a: u8, bytes: &[u8]) -> Option<usize> {
@@ -52,10 +47,6 @@ mod sse2 {
 
     pub fn memchr2(a: u8, b: u8, bytes: &[u8]) -> Option<usize> {
         Two::new(a, b)?.find(bytes)
-    }
-
-    pub fn memchr3(a: u8, b: u8, c: u8, bytes: &[u8]) -> Option<usize> {
-        Three::new(a, b, c)?.find(bytes)
     }
 
     /// Compares `part` wherever two of its bytes occur, so it must be short.
@@ -81,7 +72,6 @@ mod tests {
             let (text, part) = (text.as_bytes(), part.as_bytes());
             prop_assert_eq!(memchr(b'b', text), memchr::memchr(b'b', text));
             prop_assert_eq!(memchr2(b'b', b'"', text), memchr::memchr2(b'b', b'"', text));
-            prop_assert_eq!(memchr3(b'b', b'"', b'c', text), memchr::memchr3(b'b', b'"', b'c', text));
             let ours = |found: &mut dyn Iterator<Item = usize>| found.collect::<Vec<_>>();
             prop_assert_eq!(
                 ours(&mut memchr_iter(b'a', text)),
@@ -90,10 +80,6 @@ mod tests {
             prop_assert_eq!(
                 ours(&mut memchr2_iter(b'a', b'\\', text)),
                 ours(&mut memchr::memchr2_iter(b'a', b'\\', text))
-            );
-            prop_assert_eq!(
-                ours(&mut memchr3_iter(b'a', b'\\', b' ', text)),
-                ours(&mut memchr::memchr3_iter(b'a', b'\\', b' ', text))
             );
             prop_assert_eq!(contains(text, part), memchr::memmem::find(text, part).is_some());
         }
