@@ -5,6 +5,7 @@
 
 pub mod bytes;
 mod middle;
+mod mixer;
 mod names;
 mod nearest;
 mod quote;
@@ -19,6 +20,7 @@ mod word_list;
 mod words;
 
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
+pub use mixer::Mixer;
 pub use names::{is_code, is_name};
 pub use nearest::{nearest, nearest_within};
 pub use quote::{one_line, quote};
