@@ -16,6 +16,8 @@ mod mcp;
 mod recover;
 mod worker;
 
+mod injection;
+
 mod agent;
 mod context;
 mod deliver;

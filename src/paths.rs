@@ -247,7 +247,7 @@ impl Paths {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
-    /// Lists the memories that the session was given (`hook::recall`).
+    /// Lists the memories that the session was given (`injection`).
     pub fn given_memories(&self, key: &str) -> Place {
         self.run_dir().join(format!("{key}.given"))
     }

@@ -24,6 +24,7 @@
 //! | `Status` | `Status` | no | the JSON inside may grow |
 //! | `Event` | `Accepted` or `Rejected` | yes | the JSON inside may grow |
 //! | `Shutdown` | `Bye` | no | |
+//! | `Recall` | `Recalled` or `Rejected` | yes | the JSON inside may grow |
 //!
 //! `Accepted` means that the event is committed. After `Rejected`, or without a reply, the sender
 //! uses the spool. The JSON of an [`Event`] is the same in a frame, in a spool file and, apart from

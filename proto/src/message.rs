@@ -17,6 +17,9 @@ pub enum Request {
     Wake,
     /// Asks the worker to exit, after its current batch if `graceful`. Answered without the store.
     Shutdown { graceful: bool },
+    /// Asks for memories about what the session does. `json` is the hook's question. A worker that does not
+    /// know this request rejects it as malformed, and the hook reads the store itself.
+    Recall { session_key: String, json: String },
 }
 
 impl Request {
@@ -25,7 +28,11 @@ impl Request {
     /// them, so that workers of every version reply.
     pub fn version(&self) -> u8 {
         match self {
-            Request::Ping | Request::Wake | Request::Status | Request::Shutdown { .. } => 1,
+            Request::Ping
+            | Request::Wake
+            | Request::Status
+            | Request::Shutdown { .. }
+            | Request::Recall { .. } => 1,
             Request::Event { .. } => crate::version(),
         }
     }
@@ -44,6 +51,8 @@ pub enum Reply {
     Rejected { code: Code, message: String },
     /// The reply to `Shutdown`.
     Bye,
+    /// The reply to `Recall`: a text for the model. Empty if memory has nothing to say.
+    Recalled { block: String },
 }
 
 /// Why a request was rejected.

@@ -50,6 +50,10 @@ fn requests() -> Vec<(&'static str, Request)> {
         session_key: "0123456789abcdef".into(),
         json: r#"{"id":"0198f2d4-7c1e-7a3b-8d55-0123456789ab","kind":"stop"}"#.into(),
     };
+    let recall = || Request::Recall {
+        session_key: "0123456789abcdef".into(),
+        json: r#"{"client":"claude-code","question":{"file":"src/a.rs"}}"#.into(),
+    };
     let all = vec![
         ("frame-ping.bin", Request::Ping),
         ("frame-status.bin", Request::Status),
@@ -57,6 +61,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("frame-wake.bin", Request::Wake),
         ("frame-shutdown.bin", Request::Shutdown { graceful: false }),
         ("frame-shutdown-graceful.bin", Request::Shutdown { graceful: true }),
+        ("frame-recall.bin", recall()),
     ];
     // A new variant fails to compile here. Add a row above.
     match all[0].1 {
@@ -64,7 +69,8 @@ fn requests() -> Vec<(&'static str, Request)> {
         | Request::Status
         | Request::Event { .. }
         | Request::Wake
-        | Request::Shutdown { .. } => all,
+        | Request::Shutdown { .. }
+        | Request::Recall { .. } => all,
     }
 }
 
@@ -84,6 +90,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ("frame-rejected-store.bin", rejected(Code::Store)),
         ("frame-rejected-leaving.bin", rejected(Code::Leaving)),
         ("frame-bye.bin", Reply::Bye),
+        ("frame-recalled.bin", Reply::Recalled { block: "What memory holds.\n".into() }),
     ];
     match all[0].1 {
         Reply::Rejected {
@@ -93,7 +100,8 @@ fn replies() -> Vec<(&'static str, Reply)> {
         | Reply::Pong { .. }
         | Reply::Status { .. }
         | Reply::Accepted { .. }
-        | Reply::Bye => all,
+        | Reply::Bye
+        | Reply::Recalled { .. } => all,
     }
 }
 

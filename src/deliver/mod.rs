@@ -91,6 +91,22 @@ pub fn wake(settings: &Settings, key: &str, timeout: Duration) -> bool {
     matches!(connect::request(&socket, &Request::Wake, timeout), Ok(Reply::Pong { .. }))
 }
 
+/// Asks the session's worker for memories. `question` is the JSON of `injection::Asked`. The block is empty if
+/// there are none to tell. `None`: there is no worker, it does not answer in time, or it is of a release that does
+/// not know the request.
+pub fn recall(
+    settings: &Settings,
+    key: &str,
+    question: String,
+    timeout: Duration,
+) -> Option<String> {
+    let request = Request::Recall { session_key: key.to_owned(), json: question };
+    match connect::request(&settings.paths.socket(key, 0), &request, timeout) {
+        Ok(Reply::Recalled { block }) => Some(block),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Sends `event` to the worker's socket. Returns whether the store already had it, or `None` if the
 /// worker did not accept it within `timeout`.
 fn send(

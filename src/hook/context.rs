@@ -8,11 +8,11 @@ use std::time::Duration;
 use memctl_proto::Event;
 use memctl_proto::event::Project;
 
-use super::recall::given::Row;
 use crate::config::Settings;
 use crate::context::native::Native;
 use crate::context::{Page, budget, start};
 use crate::deliver::unfinished;
+use crate::injection::given::Row;
 use crate::spool;
 use crate::store::claims::{self, Examined};
 use crate::store::words::RowId;

@@ -28,6 +28,7 @@ use crate::config::{self, Env, OffSwitch, Settings};
 use crate::deliver::connect::Connection;
 use crate::deliver::{self, Delivered, launch};
 use crate::files::Place;
+use crate::injection::{Asked, Question, given};
 use crate::log::Log;
 use crate::paths::{Paths, session_key};
 use crate::project;
@@ -35,7 +36,6 @@ use crate::project::recording::NotRecorded;
 use crate::text::one_line;
 use crate::{process, spool, testpoint};
 use context::StartContext;
-use recall::{Asked, Question, given};
 use response::Response;
 
 /// The last-resort timer ends a hook after this time, for example on a hanging file system. A
@@ -272,16 +272,19 @@ fn before_tool(
     project_dir: Option<&Path>,
 ) -> Response {
     fatal::set_timer(MAX_RUNTIME);
-    let asked = Asked {
-        client: &tool.client,
-        session: &tool.session,
-        project_dir,
-        cwd: tool.cwd.as_deref(),
-        at: clock::now_ms(),
-        deadline: received + settings.config.hook.deadline,
-    };
-    let question = Question::before_tool(tool, &settings.config.recall);
-    let block = question.and_then(|question| recall::answer(settings, &asked, &question));
+    let block = Question::before_tool(tool, &settings.config.recall).and_then(|question| {
+        let asked = Asked {
+            client: tool.client.clone(),
+            session: tool.session.clone(),
+            project_dir: project_dir.map(Path::to_owned),
+            cwd: tool.cwd.clone(),
+            at: clock::now_ms(),
+            until: 0,
+            tokens: settings.config.recall.tokens,
+            question,
+        };
+        recall::answer(settings, asked, received + settings.config.hook.deadline)
+    });
     Response::recalled("PreToolUse", block)
 }
 
@@ -290,26 +293,34 @@ fn recalled(
     settings: &Settings,
     event: &Event,
     question: Option<Question>,
+    delivered: &Delivered,
     deadline: Instant,
     project_dir: Option<&Path>,
 ) -> Response {
-    let asked = Asked {
-        client: &event.client,
-        session: &event.session,
-        project_dir,
-        cwd: event.cwd.as_deref(),
-        at: event.at,
-        deadline,
-    };
     let name = match event.kind {
         Kind::Prompt => "UserPromptSubmit",
         Kind::Tool => "PostToolUse",
         Kind::ToolFailed => "PostToolUseFailure",
         _ => return Response::NoOp,
     };
-    let block = question.and_then(|question| recall::answer(settings, &asked, &question));
+    let block = question.and_then(|question| {
+        let asked = Asked {
+            client: event.client.clone(),
+            session: event.session.clone(),
+            project_dir: project_dir.map(Path::to_owned),
+            cwd: event.cwd.clone(),
+            at: event.at,
+            until: 0,
+            tokens: settings.config.recall.tokens,
+            question,
+        };
+        match delivered {
+            Delivered::Accepted { .. } => recall::answer(settings, asked, deadline),
+            _ => recall::answer_alone(settings, &asked, deadline),
+        }
+    });
     if block.is_none() && event.kind == Kind::Prompt {
-        recall::report_start(settings, &asked);
+        recall::report_start(settings, event, deadline);
     }
     Response::recalled(name, block)
 }
@@ -359,7 +370,7 @@ fn handle(
     match delivered {
         Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => {
             let question = question.unwrap_or_else(ask);
-            Ok(recalled(settings, &event, question, deadline, project_dir))
+            Ok(recalled(settings, &event, question, &delivered, deadline, project_dir))
         }
         Delivered::Spooled { warning: Some(warning) } => {
             Err(HookError::of_session(warning, settings, &key))

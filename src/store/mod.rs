@@ -191,6 +191,18 @@ impl Store {
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
+
+    /// Runs `f`, which reads. Its statements are interrupted after `limit`.
+    pub fn read_within<T>(
+        &mut self,
+        limit: Duration,
+        f: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        guard::limit_time(&mut self.conn, Some(limit))?;
+        let result = f(&self.conn);
+        guard::limit_time(&mut self.conn, None)?;
+        result
+    }
 }
 
 impl Locked<'_> {

@@ -6,6 +6,7 @@
 pub mod bytes;
 mod fnv;
 mod middle;
+mod mixer;
 mod names;
 mod nearest;
 mod quote;
@@ -21,6 +22,7 @@ mod words;
 
 pub use fnv::{fnv_32, fnv_64};
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
+pub use mixer::Mixer;
 pub use names::{is_code, is_name};
 pub use nearest::{nearest, nearest_within};
 pub use quote::{one_line, quote};

@@ -1,10 +1,11 @@
 //! A statement as words with their roles.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
-use crate::text;
+use crate::text::{self, Mixer};
 
 const TABLE: &str = include_str!("words.tsv");
 /// Longer texts are explanations. Their first words are what they state.
@@ -123,10 +124,13 @@ impl Statement {
             let same_clause = |n: &usize| {
                 at + n <= raw.len() && raw[at..at + n].iter().all(|t| t.clause == raw[at].clause)
             };
-            let longest = table.longest.get(raw[at].text.as_str()).copied().unwrap_or(0);
-            let found = (1..=longest).rev().filter(same_clause).find_map(|n| {
-                let phrase: Vec<&str> = raw[at..at + n].iter().map(|t| t.text.as_str()).collect();
-                table.roles.get(phrase.join(" ").as_str()).map(|roles| (n, *roles))
+            let known = table.get(raw[at].text.as_str()).copied().unwrap_or_default();
+            let found = (1..=known.longest).rev().filter(same_clause).find_map(|n| {
+                let known = match n {
+                    1 => known,
+                    _ => *table.get(phrase(&raw[at..at + n]).as_str())?,
+                };
+                (known.roles != 0).then_some((n, known.roles))
             });
             let (n, mut roles) = found.unwrap_or((1, 0));
             let token = &raw[at];
@@ -135,8 +139,7 @@ impl Statement {
             if is_number && roles == 0 {
                 roles |= 1 << Role::Number as u32;
             }
-            let phrase: Vec<&str> = raw[at..at + n].iter().map(|t| t.text.as_str()).collect();
-            let text = phrase.join(" ");
+            let text = phrase(&raw[at..at + n]);
             words.push(Word {
                 stem: stem(&text),
                 is_name: roles == 0 && (token.is_capital || token.is_code || has_digit),
@@ -179,26 +182,30 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The phrases of the table.
-struct Table {
-    roles: HashMap<&'static str, u32>,
-    /// How many words the longest phrase has that begins with a word.
-    longest: HashMap<&'static str, usize>,
+/// What the table says of a word or phrase.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// 0 if phrases begin with the word and it is none itself.
+    roles: u32,
+    /// How many words the longest phrase has that begins with it.
+    longest: usize,
 }
+
+type Table = HashMap<&'static str, Known, BuildHasherDefault<Mixer>>;
 
 fn table() -> &'static Table {
     static TABLE_OF_ROLES: OnceLock<Table> = OnceLock::new();
     TABLE_OF_ROLES.get_or_init(|| {
-        let mut table = Table { roles: HashMap::new(), longest: HashMap::new() };
+        let mut table = Table::with_capacity_and_hasher(TABLE.len() / 8, Default::default());
         for line in TABLE.lines() {
             if let Some((role, phrases)) = line.split_once('\t')
                 && let Some(role) = Role::parse(role)
             {
                 for phrase in phrases.split('|') {
-                    *table.roles.entry(phrase).or_default() |= 1 << role as u32;
+                    table.entry(phrase).or_default().roles |= 1 << role as u32;
                     let first = phrase.split(' ').next().unwrap_or(phrase);
                     let n_words = phrase.split(' ').count();
-                    let longest = table.longest.entry(first).or_default();
+                    let longest = &mut table.entry(first).or_default().longest;
                     *longest = n_words.max(*longest);
                 }
             }
@@ -223,6 +230,14 @@ fn stem(word: &str) -> String {
         stem = &stem[..stem.len() - end.len_utf8()];
     }
     stem.to_owned()
+}
+
+/// The words with spaces between them.
+fn phrase(tokens: &[Token]) -> String {
+    match tokens {
+        [one] => one.text.clone(),
+        several => several.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" "),
+    }
 }
 
 struct Token {
@@ -275,10 +290,13 @@ fn add(out: &mut Vec<Token>, part: &str, clause: usize, begins: bool) {
     if !part.chars().any(char::is_alphanumeric) {
         return;
     }
-    if part.chars().any(text::similarity::has_no_spaces) {
+    if !part.is_ascii() && part.chars().any(text::similarity::has_no_spaces) {
         return add_wide(out, part, clause);
     }
-    let word = part.replace('’', "'");
+    let word = match part.is_ascii() {
+        true => Cow::Borrowed(part),
+        false => Cow::Owned(part.replace('’', "'")),
+    };
     // French elisions: `n'utilise`, `l'interface`.
     if let Some((lead, rest)) = word.split_once('\'')
         && matches!(
@@ -302,7 +320,8 @@ fn push(out: &mut Vec<Token>, word: &str, clause: usize, begins: bool) {
     let has_sign = |c: char| matches!(c, '_' | '/' | '\\' | '=' | '@' | '#');
     let is_code = word.contains(has_sign)
         || word.starts_with("--")
-        || word.split('.').filter(|part| part.chars().any(char::is_alphabetic)).count() > 1;
+        || word.contains('.')
+            && word.split('.').filter(|part| part.chars().any(char::is_alphabetic)).count() > 1;
     out.push(Token {
         text: word.to_lowercase(),
         is_capital: has_upper_inside || first && !begins,
@@ -320,7 +339,7 @@ fn add_wide(out: &mut Vec<Token>, part: &str, clause: usize) {
         let len = if wide(c) {
             let phrases = (2..=4).rev().filter_map(|n| {
                 let end = rest.char_indices().nth(n).map_or(rest.len(), |(at, _)| at);
-                table().roles.contains_key(&rest[..end]).then_some(end)
+                table().get(&rest[..end]).is_some_and(|known| known.roles != 0).then_some(end)
             });
             phrases.into_iter().next().unwrap_or(c.len_utf8())
         } else {

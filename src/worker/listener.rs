@@ -4,7 +4,7 @@
 //! store does not look hung. Slow, silent, malformed and oversized peers are dropped after
 //! `worker.peer_timeout`.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use super::store_actor::{AcceptResult, Rejection, StoreHandle};
 use crate::capture::{self, CaptureContext, Captured, PrivateTurns};
 use crate::clock;
 use crate::config::Settings;
+use crate::injection::Asked;
 use crate::paths::session_key;
 use crate::process;
 use crate::project::recording;
@@ -186,6 +187,12 @@ async fn serve_frame(peer: &mut Peer, context: &ConnContext) -> Option<()> {
                 Err(rejection) => rejected(rejection),
             }
         }
+        Ok(Request::Recall { session_key, json }) => {
+            match parse_question(&session_key, &json, &context.session) {
+                Ok(asked) => return recall_and_reply(peer, asked, version, context).await,
+                Err(rejection) => rejected(rejection),
+            }
+        }
         Ok(request) => answer(request, context),
         Err(e) => rejected(Rejection { code: Code::Malformed, message: e.to_string() }),
     };
@@ -207,7 +214,9 @@ fn answer(request: Request, context: &ConnContext) -> Reply {
             let _ = context.control.send(Control::Shutdown { graceful });
             Reply::Bye
         }
-        Request::Event { .. } => unreachable!("handled by serve_frame"),
+        Request::Event { .. } | Request::Recall { .. } => {
+            unreachable!("handled by serve_frame")
+        }
     }
 }
 
@@ -237,30 +246,78 @@ fn parse_event(key: &str, json: &str, session: &Session) -> Result<Event, Reject
     Ok(event)
 }
 
-/// Has the store thread commit an event and write the reply to the socket itself, which saves the
-/// waiting hook a thread switch.
+fn parse_question(key: &str, json: &str, session: &Session) -> Result<Asked, Rejection> {
+    let malformed =
+        |e: serde_json::Error| Rejection { code: Code::Malformed, message: e.to_string() };
+    let asked: Asked = serde_json::from_str(json).map_err(malformed)?;
+    if key != session.key || asked.key() != session.key {
+        let message = "this worker serves another session".to_owned();
+        return Err(Rejection { code: Code::WrongSession, message });
+    }
+    Ok(asked)
+}
+
+/// Has the store thread commit an event and reply.
 async fn accept_and_reply(
     peer: &mut Peer,
     event: Event,
     version: u8,
     context: &ConnContext,
 ) -> Option<()> {
-    let Stream::UdSocket(stream) = peer.stream.get_ref();
-    let socket = stream.as_fd().try_clone_to_owned().ok()?;
+    let (direct, unsent) = DirectReply::to(peer, version)?;
     let id = event.id.to_string();
-    let (unsent_sender, unsent) = oneshot::channel();
-    let reply = Box::new(move |result: AcceptResult| {
-        let reply = match result {
+    let reply = move |result: AcceptResult| {
+        direct.send(&match result {
             Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
             Err(rejection) => rejected(rejection),
-        };
-        let bytes = frame::encode_as(version, &reply).unwrap_or_default();
+        });
+    };
+    context.store.accept(event, Box::new(reply));
+    finish_reply(peer, version, unsent).await
+}
+
+/// Has the store thread find memories and reply.
+async fn recall_and_reply(
+    peer: &mut Peer,
+    asked: Asked,
+    version: u8,
+    context: &ConnContext,
+) -> Option<()> {
+    let (direct, unsent) = DirectReply::to(peer, version)?;
+    context.store.inject(asked, Box::new(move |block| direct.send(&Reply::Recalled { block })));
+    finish_reply(peer, version, unsent).await
+}
+
+/// A reply that the store thread writes to the socket itself, which saves the waiting hook a thread
+/// switch.
+struct DirectReply {
+    socket: OwnedFd,
+    version: u8,
+    unsent: oneshot::Sender<Vec<u8>>,
+}
+
+impl DirectReply {
+    /// The reply, and the bytes that the socket did not take at once.
+    fn to(peer: &Peer, version: u8) -> Option<(DirectReply, oneshot::Receiver<Vec<u8>>)> {
+        let Stream::UdSocket(stream) = peer.stream.get_ref();
+        let socket = stream.as_fd().try_clone_to_owned().ok()?;
+        let (sender, unsent) = oneshot::channel();
+        Some((DirectReply { socket, version, unsent: sender }, unsent))
+    }
+
+    fn send(self, reply: &Reply) {
+        let bytes = frame::encode_as(self.version, reply).unwrap_or_default();
         crate::testpoint::at("worker.replying");
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
-        let _ = unsent_sender.send(bytes[sent..].to_vec());
-    });
-    context.store.accept(event, reply);
+        let sent = socket::send(self.socket.as_raw_fd(), &bytes, MsgFlags::MSG_DONTWAIT);
+        let _ = self.unsent.send(bytes[sent.unwrap_or(0)..].to_vec());
+    }
+}
+
+async fn finish_reply(
+    peer: &mut Peer,
+    version: u8,
+    unsent: oneshot::Receiver<Vec<u8>>,
+) -> Option<()> {
     match unsent.await {
         Ok(unsent) if unsent.is_empty() => Some(()),
         Ok(unsent) => peer.write(&unsent).await,

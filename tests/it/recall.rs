@@ -1,9 +1,14 @@
 //! Memories that a session receives while it works: with a prompt, before a file is used, after a
 //! failure and before a risky command. What was received is counted.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Instant;
 
+use memctl_proto::frame::{self, HEADER};
+use memctl_proto::{Code, Reply, Request};
+use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -334,6 +339,90 @@ fn a_locked_store_delays_no_hook() {
     assert!(since.elapsed().as_millis() < 1_500, "{:?}", since.elapsed());
     drop(lock);
     assert_ne!(asks(&w, &before_file(&w, "new", "Read", "src/importer.rs")), "");
+}
+
+/// Starts a session in `p`, and returns the pid of its worker, which has stored the prompt.
+fn worker_of(w: &World, session: &str) -> i32 {
+    w.hook(&prompt(w, session, "hello"));
+    let pid = w.worker();
+    assert_eq!(injected(w, session), [""; 0]);
+    pid
+}
+
+/// A schema version far above that of any release. A program of such a release migrates before it reads.
+const NEWER_SCHEMA: &str = "1000";
+
+#[test]
+fn the_worker_answers_its_hooks() {
+    let mut w = World::lingering().with("MEMCTL_HOOK_RECALL", "2s");
+    std::fs::create_dir(w.path("p")).unwrap();
+    store_session(&w);
+    worker_of(&w, "new");
+    // These hooks cannot read the store themselves.
+    w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
+    assert_eq!(asks(&w, &before_file(&w, "other", "Read", "src/importer.rs")), "");
+    let told = asks(&w, &before_file(&w, "new", "Read", "src/importer.rs"));
+    assert!(told.contains("Last changed"), "{told}");
+    let helped = asks(&w, &failed(&w, "new", "v1", "cargo test", ERROR));
+    assert!(helped.contains("failed like this before"), "{helped}");
+    w.set("MEMCTL_TEST_SCHEMA", "");
+    assert_eq!(injected(&w, "new"), ["file s1", "error s1"]);
+    assert_eq!(asks(&w, &before_file(&w, "other", "Read", "src/importer.rs")), told);
+}
+
+/// A worker of an older release rejects the question.
+#[test]
+fn a_hook_reads_the_store_if_the_worker_does_not_know_the_question() {
+    let w = World::lingering().with("MEMCTL_HOOK_RECALL", "2s");
+    std::fs::create_dir(w.path("p")).unwrap();
+    store_session(&w);
+    worker_of(&w, "new");
+    let socket = w.socket_files().remove(0);
+    w.hook(&event(&w, "new", "SessionEnd", json!({"reason": "other"})));
+    w.settle();
+    let listener = UnixListener::bind(&socket).unwrap();
+    let read = before_file(&w, "new", "Read", "src/importer.rs");
+    let told = std::thread::scope(|scope| {
+        let hook = scope.spawn(|| asks(&w, &read));
+        let mut header = [0; HEADER];
+        // A hook connects before it knows whether the event is recorded.
+        let mut peers = listener.incoming().map(Result::unwrap);
+        let mut peer =
+            peers.find_map(|mut peer| peer.read_exact(&mut header).ok().map(|()| peer)).unwrap();
+        let mut body = vec![0; frame::body_len(&header).unwrap()];
+        peer.read_exact(&mut body).unwrap();
+        let request = frame::decode::<Request>(&body).unwrap();
+        assert!(matches!(request, Request::Recall { .. }), "{request:?}");
+        let rejected = Reply::Rejected { code: Code::Malformed, message: "unknown".into() };
+        peer.write_all(&frame::encode_as(header[4], &rejected).unwrap()).unwrap();
+        // Nobody accepts the report of what was given, and it is spooled.
+        drop(peers);
+        drop((peer, listener));
+        hook.join().unwrap()
+    });
+    assert!(told.contains("Last changed"), "{told}");
+}
+
+/// A hook that gives up reads the store itself. A question that its worker finds too late is not answered, so that
+/// its rows do not count as given.
+#[test]
+fn a_hook_does_not_wait_for_a_worker_that_hangs() {
+    let mut w = World::lingering().with("MEMCTL_HOOK_RECALL", "2s");
+    std::fs::create_dir(w.path("p")).unwrap();
+    store_session(&w);
+    let pid = worker_of(&w, "new");
+    w.signal(pid, Signal::SIGSTOP);
+    let late = before_file(&w, "new", "Read", "src/importer.rs");
+    w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
+    assert_eq!(asks(&w, &late), "", "neither the worker nor the hook can answer");
+    w.signal(pid, Signal::SIGCONT);
+    w.hook(&prompt(&w, "new", "go on"));
+    w.set("MEMCTL_TEST_SCHEMA", "");
+    w.signal(pid, Signal::SIGSTOP);
+    let told = asks(&w, &late);
+    assert!(told.contains("Last changed"), "{told}");
+    w.signal(pid, Signal::SIGCONT);
+    assert_eq!(injected(&w, "new"), ["file s1"]);
 }
 
 #[test]

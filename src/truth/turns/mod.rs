@@ -11,6 +11,7 @@
 
 mod part;
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::replaced;
@@ -190,7 +191,7 @@ impl<'a> Turn<'a> {
         let asked = || newer.parts.iter().filter(|part| part.is_asked);
         let is_told = |value: &Value| asked().any(|part| part.values.iter().any(|v| v.is(value)));
         let is_old_told = old.values.iter().any(is_told);
-        let subject = self.subject(old);
+        let subject = LazyCell::new(|| self.subject(old));
         let is_revised = newer.revises && old.first().is_some_and(|first| newer.asks_about(first));
         newer.parts.iter().any(|new| {
             let is_wanted = new.is_asked || newer.changes || new.values.iter().any(is_told);
@@ -199,6 +200,9 @@ impl<'a> Turn<'a> {
             }
             if is_revised {
                 return true;
+            }
+            if !newer.changes && !is_old_told {
+                return false;
             }
             let of_new = newer.subject(new);
             let (first_old, first_new) = (old.first(), new.first());
@@ -218,7 +222,7 @@ impl<'a> Turn<'a> {
             let is_subject_itself =
                 tell_it.all(|part| part.head().is_none_or(|head| has(&subject, head)));
             let is_same = n_shared >= 2 || begins_equal && is_subject_itself || is_old_told;
-            n_shared > 0 && is_same && (newer.changes || is_old_told)
+            n_shared > 0 && is_same
         })
     }
 
@@ -237,8 +241,8 @@ impl<'a> Turn<'a> {
                 part.first().is_some_and(|first| same(first, stem))
                     || part.topic.iter().any(is_short_name)
             });
-            let is_said = said().any(|part| part.topic.iter().any(|other| same(other, stem)));
-            (begins || newer.retired.iter().any(|other| same(other, stem))) && !is_said
+            let is_said = || said().any(|part| part.topic.iter().any(|other| same(other, stem)));
+            (begins || newer.retired.iter().any(|other| same(other, stem))) && !is_said()
         };
         let is_named = |stem: &&String| old.tells(stem) && is_given_up(stem);
         let named: Vec<String> = old.topic.iter().filter(is_named).cloned().collect();

@@ -1,5 +1,7 @@
 //! A part of a sentence: its subject and its values.
 
+use std::cell::OnceCell;
+
 use super::super::statement::{Role, Statement, Word};
 use crate::text::Words;
 
@@ -68,6 +70,7 @@ pub struct Part<'a> {
     /// The topic of what introduces the part, or of the sentence before a part without a subject.
     lead: Vec<String>,
     words: Vec<Word>,
+    keeps: OnceCell<bool>,
 }
 
 /// The parts of a sentence: between commas and the like, and statements with numbers between conjunctions.
@@ -97,6 +100,7 @@ pub fn parts(sentence: &str, is_asked: bool) -> Vec<Part<'_>> {
             introduces: is_introduced,
             lead,
             words,
+            keeps: OnceCell::new(),
         });
     }
     parts
@@ -238,7 +242,7 @@ impl Part<'_> {
 
     /// Whether it says that something goes on.
     pub fn keeps(&self) -> bool {
-        KEEPS.inside(&format!(" {} ", self.text.to_lowercase()))
+        *self.keeps.get_or_init(|| KEEPS.inside(&format!(" {} ", self.text.to_lowercase())))
     }
 }
 

@@ -6,16 +6,18 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use memctl_proto::event::Project;
 use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
-use super::{Job, Rejection, Reply, Report};
+use super::{Inject, Job, Rejection, Reply, Report};
 use crate::activity::ParsedBatch;
 use crate::agent::{Backend, deferral};
 use crate::clock;
 use crate::config::{self, Settings, StartedBy};
+use crate::injection::{self, Answer, Asked};
 use crate::memory::{Batch, Distilled, Evidence, Summary};
 use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
@@ -151,6 +153,28 @@ impl StoreActor {
         }
         self.record_directories(&projects);
         self.maintain_wal(deletes_texts);
+    }
+
+    /// Answers a hook with memories, then records which ones it was given. A hook that has gone receives
+    /// nothing, and nothing counts as given.
+    pub fn inject(&mut self, asked: &Asked, reply: Inject) {
+        let left = u64::try_from(asked.until.saturating_sub(clock::now_ms())).unwrap_or(0);
+        let answer = match left {
+            0 => None,
+            left => self.answer(asked, Duration::from_millis(left)).ok(),
+        };
+        let Answer { block, uses } = answer.unwrap_or_default();
+        reply(block);
+        if !uses.is_empty() {
+            let event = Event::recalled(&asked.client, &asked.session, asked.at, uses);
+            self.accept(vec![(event, Box::new(drop))]);
+        }
+    }
+
+    fn answer(&mut self, asked: &Asked, limit: Duration) -> store::Result<Answer> {
+        self.open()?;
+        let store = self.store.as_mut().expect("opened");
+        store.read_within(limit, |conn| injection::answer(&self.settings, conn, asked))
     }
 
     fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {

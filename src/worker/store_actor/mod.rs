@@ -20,6 +20,7 @@ use super::signals::SessionStatus;
 use crate::activity::ParsedBatch;
 use crate::agent::{Admission, Backend, CallRequest, PauseRequest, Served};
 use crate::config::Settings;
+use crate::injection::Asked;
 use crate::memory::{CallOutcome, Distilled, Summary, Turn};
 use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
@@ -38,8 +39,12 @@ pub type AcceptResult = Result<Accepted, Rejection>;
 /// Replies to the peer. Runs on the store thread after the commit, and must not block.
 pub type Reply = Box<dyn FnOnce(AcceptResult) + Send>;
 
+/// Sends a block to the peer. Runs on the store thread, and must not block.
+pub type Inject = Box<dyn FnOnce(String) + Send>;
+
 enum Message {
     Accept { event: Box<Event>, reply: Reply },
+    Inject { asked: Box<Asked>, reply: Inject },
     OpenCall { request: Box<CallRequest>, reply: oneshot::Sender<Admission> },
     Pause { request: Box<PauseRequest>, reply: oneshot::Sender<Duration> },
     Recall { of: Box<Served>, reply: oneshot::Sender<String> },
@@ -173,6 +178,10 @@ impl StoreHandle {
 
     pub fn accept(&self, event: Event, reply: Reply) {
         self.send(Message::Accept { event: Box::new(event), reply });
+    }
+
+    pub fn inject(&self, asked: Asked, reply: Inject) {
+        self.send(Message::Inject { asked: Box::new(asked), reply });
     }
 
     pub fn drain_spool(&self) {
@@ -309,6 +318,7 @@ fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
                 }
                 actor.accept(group);
             }
+            Message::Inject { asked, reply } => actor.inject(&asked, reply),
             Message::OpenCall { request, reply } => {
                 let _ = reply.send(actor.open_call(&request));
             }

@@ -12,8 +12,9 @@ use super::support::notes;
 
 /// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
 /// of lower layers.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["hook", "worker", "recover", "ctl", "mcp"],
+    &["injection"],
     &["deliver", "context", "agent"],
     &["recall"],
     &["provenance", "freshness"],

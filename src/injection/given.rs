@@ -1,7 +1,7 @@
-//! The memories that the hooks of a session gave to its model, in a file of the session. A memory is
-//! given once per session, also if hooks run in parallel or before the worker has committed.
+//! The memories that a session's model was given, in a file of the session. A memory is given once per
+//! session, also if hooks run in parallel or before the worker has committed.
 //!
-//! A hook takes the file's lock, leaves out what is listed, and lists the rest before it prints it. If
+//! The process that answers takes the file's lock, leaves out what is listed, and lists the rest first. If
 //! the file cannot be locked or written, nothing is given. The file has ids and hashes, no texts. The
 //! hook of SessionEnd removes it; by then the store has all of it.
 //!
@@ -21,7 +21,7 @@ use crate::lock::{self, LockGuard};
 use crate::paths::Paths;
 use crate::store::words::RowId;
 
-/// How long to wait for another hook of the session to release the file.
+/// How long to wait for another process to release the file.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub const START: &str = "start";

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use memctl_proto::{Event, Kind};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::given;
@@ -13,7 +14,8 @@ use crate::config::Recall;
 use crate::text::bytes::contains;
 
 /// A question of a session's model. Nothing of it is stored but a hash.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Question {
     /// What is known about what the user asks for?
     Prompt { turn: Option<String>, text: String },
@@ -72,6 +74,11 @@ impl Question {
             Question::Error(_) => "error",
             Question::Command(_) => "command",
         }
+    }
+
+    /// Whether the client may send it again in the same turn. Its answer is then the same.
+    pub fn may_be_sent_again(&self) -> bool {
+        matches!(self, Question::Prompt { .. })
     }
 
     /// Whether a memory that the model received at `place` says the same as one that answers this

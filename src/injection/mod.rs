@@ -1,30 +1,26 @@
-//! Answers a hook with memories: about a prompt, a file, a failure or a risky command. Called after the
-//! event is delivered. Reads the store within `hook.recall` and stays silent if that is not possible.
+//! Memories that a session receives while it works: about a prompt, a file, a failure or a risky command.
 //!
-//! The hook reports what it gave with an event of its own, because it never writes the database. Such an
-//! event starts no worker; it waits in the spool for one.
+//! The session's worker answers its hooks. A hook without a worker reads the store itself.
 
 mod evidence;
 pub mod given;
 mod question;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
 
-use memctl_proto::Event;
 use memctl_proto::event::{Project, Use};
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 use crate::context::native::Native;
 use crate::context::recalled::{self, Memory};
-use crate::deliver;
-use crate::paths::session_key;
+use crate::paths::{Paths, session_key};
 use crate::project;
 use crate::recall::known;
 use crate::recall::{Filters, Hit, Request, RowId, RowKind};
-use crate::store::{self, Reader, claims, memory_use, projects, sessions};
+use crate::store::{self, claims, memory_use, projects, sessions};
 use crate::truth::{self, Statement};
 use given::Given;
 pub use question::Question;
@@ -43,81 +39,98 @@ const NEAR: f64 = 0.6;
 /// Bytes of a prompt that are searched for.
 const MAX_QUERY: usize = 4096;
 
-/// A question with its session.
-pub struct Asked<'a> {
-    pub client: &'a str,
-    pub session: &'a str,
+/// A question with its session. Its JSON may grow, as that of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub client: String,
+    pub session: String,
     /// The directory in which the client was started.
-    pub project_dir: Option<&'a Path>,
-    pub cwd: Option<&'a str>,
+    #[serde(default)]
+    pub project_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub cwd: Option<String>,
     /// Milliseconds since the epoch.
     pub at: i64,
-    /// Until when a report to the worker may wait for a reply.
-    pub deadline: Instant,
+    /// Until when the hook waits for the worker's answer, in milliseconds since the epoch.
+    #[serde(default)]
+    pub until: i64,
+    /// Maximum number of tokens of the block.
+    pub tokens: usize,
+    pub question: Question,
 }
 
-/// The block that answers a question. `None` if memory has nothing to say, has said it, or does not
-/// answer in time.
-pub fn answer(settings: &Settings, asked: &Asked, question: &Question) -> Option<String> {
-    let key = session_key(asked.client, asked.session);
-    let found = settings.paths.data_dir_exists().then(|| recall(settings, asked, question, &key));
-    let (block, uses) = found.flatten().unwrap_or_default();
-    report(settings, asked, &key, uses);
-    Some(block).filter(|block| !block.is_empty())
+/// What a session is given.
+#[derive(Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Empty if memory has nothing to say, or has said it.
+    pub block: String,
+    /// What is to be reported to the worker.
+    pub uses: Vec<Use>,
 }
 
-/// Reports memories that the session's start was given, once the session has a prompt.
-pub fn report_start(settings: &Settings, asked: &Asked) {
-    let key = session_key(asked.client, asked.session);
-    let uses = given::take_unreported(&settings.paths, &key, asked.at);
-    report(settings, asked, &key, uses);
+/// Whether the session has received the answer and does not receive it again. The store is not needed to
+/// know that.
+pub fn is_answered(paths: &Paths, asked: &Asked) -> bool {
+    let given = Given::read(paths, &asked.key());
+    asked.given_rows(&given).is_some() && !asked.question.may_be_sent_again()
 }
 
-fn report(settings: &Settings, asked: &Asked, key: &str, uses: Vec<Use>) {
-    if !uses.is_empty() {
-        let event = Event::recalled(asked.client, asked.session, asked.at, uses);
-        let _ = deliver::deliver(settings, key, &event, asked.deadline);
+/// Answers the question from the store, and lists what is given.
+///
+/// # Errors
+/// An error of the store, or the list cannot be written: nothing is given then.
+pub fn answer(settings: &Settings, conn: &Connection, asked: &Asked) -> store::Result<Answer> {
+    let (key, question) = (asked.key(), &asked.question);
+    let subject = question.subject(asked.cwd.as_deref());
+    let given = Given::read(&settings.paths, &key);
+    let earlier = asked.given_rows(&given);
+    if earlier.is_some() && !question.may_be_sent_again() {
+        return Ok(Answer::default());
     }
-}
-
-/// The block, and what is to be reported of it.
-fn recall(
-    settings: &Settings,
-    asked: &Asked,
-    question: &Question,
-    key: &str,
-) -> Option<(String, Vec<Use>)> {
-    let subject = question.subject(asked.cwd);
-    let given = Given::read(&settings.paths, key);
-    let earlier = given.about(question.place(), &subject);
-    let is_resent = matches!(question, Question::Prompt { .. });
-    if earlier.is_some() && !is_resent {
-        return None;
-    }
-    let reader = Reader::open_within(&settings.paths, settings.config.hook.recall).ok()??;
-    let conn = reader.connection();
-    let place = SessionPlace::find(conn, asked).ok()??;
+    let Some(place) = SessionPlace::find(conn, asked)? else { return Ok(Answer::default()) };
     let introduction = introduction(question, &place, asked);
     if let Some(rows) = earlier {
         let native = native(settings, asked);
-        let memories = recalled::memories(conn, &rows, asked.at, &native).ok()?;
-        return Some((recalled::block(&introduction, &memories), Vec::new()))
-            .filter(|_| !memories.is_empty());
+        let memories = recalled::memories(conn, &rows, asked.at, &native)?;
+        return Ok(Answer { block: block(&introduction, &memories), uses: Vec::new() });
     }
-    let mut found = find(settings, conn, asked, question, &place).ok()?;
-    let told = place.session.map(|id| memory_use::given(conn, id)).transpose().ok()?;
+    let mut found = find(settings, conn, asked, &place)?;
+    let told = place.session.map(|id| memory_use::given(conn, id)).transpose()?;
     let told = told.unwrap_or_default();
     let counts = |place: &str| question.repeats(place);
     let is_told = |row: RowId| told.iter().any(|(told, place)| *told == row && counts(place));
     let known = given.rows(counts);
     found.retain(|memory| !known.contains(&memory.row) && !is_told(memory.row));
-    let found = recalled::fitting(&introduction, found, settings.config.recall.tokens);
+    let found = recalled::fitting(&introduction, found, asked.tokens);
     let rows = found.iter().map(|memory| (memory.row, memory.tokens())).collect();
     let place = question.place();
-    let claim = given::claim(&settings.paths, key, asked.at, place, &subject, rows, counts).ok()?;
+    let claim = given::claim(&settings.paths, &key, asked.at, place, &subject, rows, counts)?;
     let is_free = |memory: &Memory| claim.rows.iter().any(|(row, _)| *row == memory.row);
     let free: Vec<Memory> = found.into_iter().filter(is_free).collect();
-    (!free.is_empty()).then(|| (recalled::block(&introduction, &free), claim.uses))
+    Ok(Answer { block: block(&introduction, &free), uses: claim.uses })
+}
+
+fn block(introduction: &str, memories: &[Memory]) -> String {
+    match memories.is_empty() {
+        true => String::new(),
+        false => recalled::block(introduction, memories),
+    }
+}
+
+impl Asked {
+    /// The hash that names the session's files.
+    pub fn key(&self) -> String {
+        session_key(&self.client, &self.session)
+    }
+
+    /// The rows that the session received as the answer to this question.
+    fn given_rows(&self, given: &Given) -> Option<Vec<RowId>> {
+        given.about(self.question.place(), &self.question.subject(self.cwd.as_deref()))
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        self.project_dir.as_deref().or(self.cwd.as_deref().map(Path::new))
+    }
 }
 
 /// Where a session is, as the store knows it.
@@ -131,9 +144,8 @@ struct SessionPlace {
 impl SessionPlace {
     /// `None` if nothing is stored for the project.
     fn find(conn: &Connection, asked: &Asked) -> store::Result<Option<SessionPlace>> {
-        let session = sessions::find(conn, asked.client, asked.session)?;
-        let dir = asked.project_dir.or(asked.cwd.map(Path::new));
-        let claimed: Project = dir.map(project::identify).unwrap_or_default();
+        let session = sessions::find(conn, &asked.client, &asked.session)?;
+        let claimed: Project = asked.dir().map(project::identify).unwrap_or_default();
         let project = match session.as_ref().and_then(|session| session.project_id) {
             Some(id) => Some(id),
             None => projects::find(conn, &claims::examine(conn, &claimed)?.project)?,
@@ -154,7 +166,7 @@ fn introduction(question: &Question, place: &SessionPlace, asked: &Asked) -> Str
     match question {
         Question::Prompt { .. } => "What memory holds about this prompt.".into(),
         Question::File(path) => {
-            let path = place.relative(path, asked.cwd);
+            let path = place.relative(path, asked.cwd.as_deref());
             format!("What memory holds about {}.", recalled::path(&path))
         }
         Question::Error(_) => "What was done when this failed before.".into(),
@@ -167,10 +179,9 @@ fn find(
     settings: &Settings,
     conn: &Connection,
     asked: &Asked,
-    question: &Question,
     place: &SessionPlace,
 ) -> store::Result<Vec<Memory>> {
-    let mut found = match question {
+    let mut found = match &asked.question {
         Question::Prompt { text, .. } => {
             let rows = rows_for(conn, asked, text, place)?;
             return match rows.is_empty() {
@@ -179,7 +190,7 @@ fn find(
             };
         }
         Question::File(path) => {
-            let path = place.relative(path, asked.cwd);
+            let path = place.relative(path, asked.cwd.as_deref());
             known::about_file(conn, place.project, &path, MAX_ABOUT_FILE)?
         }
         Question::Error(text) => {
@@ -190,7 +201,7 @@ fn find(
         }
     };
     // The conversation contains what its own session did.
-    found.retain(|known| known.session.as_deref() != Some(asked.session));
+    found.retain(|known| known.session.as_ref() != Some(&asked.session));
     match found.is_empty() {
         true => Ok(Vec::new()),
         false => Ok(recalled::known(conn, &found, asked.at, &native(settings, asked))?),
@@ -199,9 +210,8 @@ fn find(
 
 /// What the client's own memory says in the directory in which it was started.
 fn native(settings: &Settings, asked: &Asked) -> Rc<Native> {
-    let dir = asked.project_dir.or(asked.cwd.map(Path::new));
-    let read = |dir| Native::of_session(settings, asked.client, dir);
-    Rc::new(dir.map_or_else(Native::default, read))
+    let read = |dir| Native::of_session(settings, &asked.client, dir);
+    Rc::new(asked.dir().map_or_else(Native::default, read))
 }
 
 /// The rows that answer a prompt, the best first. None if memory is not sure.
@@ -216,7 +226,7 @@ fn rows_for(
         project: Some(place.project),
         filters: Filters {
             kinds: vec![RowKind::Observation, RowKind::Summary],
-            not_session: Some(asked.session.to_owned()),
+            not_session: Some(asked.session.clone()),
             ..Filters::default()
         },
         limit: MAX_FOR_PROMPT,
