@@ -51,11 +51,13 @@ Examples
 Keys of --json
   file, kept                          The backup, and the directory of the earlier database
   sessions, observations, summaries   Numbers of rows that are stored now
+  left_out                            Number of rows that were deleted for good since the backup
 ";
 
 /// Replace the database with a backup
 ///
-/// The present database stays in a directory of its own, which the command names.
+/// The present database stays in a directory of its own, which the command names. What was deleted for good since
+/// the backup, with `forget --now` or when its undo ended, is not restored.
 #[derive(clap::Args)]
 #[command(after_long_help = RESTORE_HELP)]
 pub struct RestoreArgs {
@@ -144,11 +146,16 @@ pub fn restore(mut settings: Settings, args: &RestoreArgs) -> Result<()> {
         return super::print_json(&json!({
             "file": name, "kept": kept, "sessions": counts.sessions,
             "observations": counts.observations, "summaries": counts.summaries,
+            "left_out": replaced.left_out,
         }));
     }
+    let left_out = match replaced.left_out {
+        0 => String::new(),
+        n => format!("Left out: {} that you have forgotten for good since.\n", count(n, "row")),
+    };
     let kept = kept.map_or(String::new(), |dir| format!("The earlier database is in {dir}.\n"));
     super::say(&format!(
-        "restored {} and {} from {}\n{kept}",
+        "restored {} and {} from {}\n{left_out}{kept}",
         count(counts.observations, "observation"),
         format::summaries(counts.summaries),
         count(counts.sessions, "session"),

@@ -87,9 +87,9 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
         for_injection: false,
     };
     let found = recall::search(conn, &request)?;
-    let (withheld, mut told): (Vec<Hit>, Vec<Hit>) =
+    let (withheld, told): (Vec<Hit>, Vec<Hit>) =
         found.hits.into_iter().partition(|hit| hit.stored.quarantined);
-    told.truncate(limit);
+    let told = recall::by_turn(conn, told, limit)?;
     let (now, name) = (clock::now_ms(), quote(&place.name));
     out.push_str(&match told.len() {
         0 => format!(
@@ -101,8 +101,8 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
             found.confidence
         ),
     });
-    for hit in &told {
-        out.push_str(&format!("{}\n", text::hit(hit, now)));
+    for (hit, same_turn) in &told {
+        out.push_str(&format!("{}\n", text::hit(hit, same_turn, now)));
     }
     if !withheld.is_empty() {
         let ids: Vec<String> = withheld.iter().map(|hit| hit.stored.row.to_string()).collect();

@@ -52,14 +52,18 @@ impl Head<'_> {
     }
 }
 
-/// A hit: id, type, day and title. Of a text in the user's words, also the part that was found, unless the
+/// A hit: id, type, day, title and the further rows of its turn. Of a text in the user's words, also the part that was found, unless the
 /// title has it: the texts of other rows may quote tools.
-pub fn hit(hit: &Hit, now: i64) -> String {
+pub fn hit(hit: &Hit, same_turn: &[RowId], now: i64) -> String {
     let (row, title) = (&hit.stored, hit.stored.title());
     let part = hit.snippet.text.trim_matches(['…', ' ']);
     let is_new = row.origin == Origin::User && !title.contains(part);
     let snippet = if is_new { inert(part, Speaker::User, MAX_SNIPPET) } else { String::new() };
-    let line = listed(row, now);
+    let mut line = listed(row, now);
+    if !same_turn.is_empty() {
+        let rows: Vec<String> = same_turn.iter().map(RowId::to_string).collect();
+        line.push_str(&format!(" (same turn: {})", rows.join(", ")));
+    }
     if snippet.is_empty() { line } else { format!("{line}\n  … {snippet}") }
 }
 

@@ -4,6 +4,7 @@
 //! numbers, divided by what the query could have scored at most, are the confidence. Nothing here
 //! contains SQL. `docs/internals/search.md` explains the algorithm.
 
+mod by_turn;
 pub mod known;
 mod parts;
 mod query;
@@ -22,6 +23,7 @@ use crate::memory::Origin;
 use crate::store::words;
 pub use crate::store::words::{RowId, RowKind, StoredRow};
 use crate::store::{self};
+pub use by_turn::by_turn;
 
 /// A search.
 #[derive(Clone, Debug, Default)]

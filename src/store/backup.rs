@@ -7,8 +7,10 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Result, StoreError, StoreFault};
+use super::forget::{ForgetSet, forget};
 use super::lock::{LockWait, StoreLock};
-use super::{Reader, StoreCounts, counts, ensure, guard, open_ensured};
+use super::tombstones::{self, Tombstone};
+use super::{Locked, Reader, StoreCounts, counts, ensure, file as database, guard, open_ensured};
 use crate::paths::Paths;
 
 /// Pages that are copied at once. Between two steps, writers go on.
@@ -72,6 +74,8 @@ pub struct Replaced {
     pub counts: StoreCounts,
     /// Where the earlier database is. `None`: there was none.
     pub kept: Option<PathBuf>,
+    /// How many rows of the backup the earlier database had deleted for good. They are not restored.
+    pub left_out: u64,
 }
 
 /// Checks a backup, moves the database aside and puts a copy of the backup in its place, under the store
@@ -112,9 +116,49 @@ pub fn replace(
         return Err(e);
     }
     new.restrict()?;
+    let deleted = deleted_for_good(paths);
     let kept = super::quarantine::set_aside(paths, "replaced", now)?;
     new.rename(&paths.database())?;
     paths.data_dir().sync_dir()?;
-    let (conn, _) = open_ensured(paths, wait)?;
-    Ok(Replaced { counts: counts(&conn)?, kept })
+    let (mut conn, _) = open_ensured(paths, wait)?;
+    let left_out = delete_again(&mut Locked { conn: &mut conn, file: None }, &deleted, now)?;
+    Ok(Replaced { counts: counts(&conn)?, kept, left_out })
+}
+
+/// The rows that the present database has deleted and cannot restore. A damaged one has none.
+fn deleted_for_good(paths: &Paths) -> Vec<Tombstone> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = || -> Result<Vec<Tombstone>> {
+        let conn = database::open(&database::checked_path(paths)?, flags)?;
+        guard::restrict(&conn)?;
+        tombstones::for_good(&conn)
+    };
+    match database::exists(paths) {
+        Ok(true) => read().unwrap_or_else(|e| {
+            tracing::warn!("what was forgotten in the replaced database is not known: {e}");
+            Vec::new()
+        }),
+        _ => Vec::new(),
+    }
+}
+
+/// Deletes these rows of the restored database, and keeps their tombstones. Returns how many it had.
+fn delete_again(locked: &mut Locked, deleted: &[Tombstone], now: i64) -> Result<u64> {
+    let mut set = ForgetSet::default();
+    for tombstone in deleted {
+        let conn = locked.connection();
+        let Some((kind, id)) = tombstone.row(conn)? else { continue };
+        match kind {
+            tombstones::SESSION => set.add_session(conn, id)?,
+            tombstones::PROMPT => set.add_prompt(conn, id)?,
+            tombstones::SUMMARY => set.add_summary(conn, id)?,
+            _ => set.add_observations(conn, &[id])?,
+        }
+    }
+    if !set.is_empty() {
+        forget(locked, &set, None, now, &|| ())?;
+        locked.remove_purged_remnants()?;
+    }
+    locked.write(|tx| deleted.iter().try_for_each(|tombstone| tombstone.store(tx)))?;
+    Ok(set.count().total())
 }

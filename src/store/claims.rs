@@ -161,7 +161,10 @@ pub fn record(tx: &Transaction, new: &Unrecorded, now: i64) -> Result<()> {
     if let Some(place) = &new.place {
         places::record(tx, place, id)?;
     }
-    if let Some(earlier) = new.split_off {
+    // While another change is not complete, the next session joins it.
+    if let Some(earlier) = new.split_off
+        && project_changes::percent(tx)?.is_none()
+    {
         join(tx, earlier, id, now)?;
     }
     let Some(hash) = &new.head else { return Ok(()) };

@@ -34,12 +34,8 @@ pub const UNUSED_OBSERVATION: &str = unused!("observations", "observation");
 
 /// Records a forgotten row.
 pub fn put(tx: &Transaction, uuid: &str, kind: &str, id: i64, now: i64) -> Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO tombstones (uuid, kind, id, at_epoch) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (uuid) DO UPDATE SET at_epoch = max(at_epoch, excluded.at_epoch)",
-    )?
-    .execute(params![uuid, kind, id, now])?;
-    Ok(())
+    let (uuid, kind) = (uuid.to_owned(), kind.to_owned());
+    Tombstone { uuid, kind, id: Some(id), at_epoch: now }.store(tx)
 }
 
 /// Records the identity of a forgotten session, as a hash.
@@ -67,6 +63,52 @@ pub fn set_identity(tx: &Transaction, identity: &str, at: Option<i64>) -> Result
             Ok(())
         }
         None => remove(tx, identity),
+    }
+}
+
+/// A tombstone as stored.
+#[derive(Debug)]
+pub struct Tombstone {
+    uuid: String,
+    kind: String,
+    id: Option<i64>,
+    at_epoch: i64,
+}
+
+/// The tombstones of what no undo restores.
+pub fn for_good(conn: &Connection) -> Result<Vec<Tombstone>> {
+    let mut rows = conn.prepare(
+        "SELECT uuid, kind, id, at_epoch FROM tombstones
+         WHERE at_epoch NOT IN (SELECT at_epoch FROM forgotten)",
+    )?;
+    let rows = rows.query_map([], |r| {
+        Ok(Tombstone { uuid: r.get(0)?, kind: r.get(1)?, id: r.get(2)?, at_epoch: r.get(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+impl Tombstone {
+    /// The kind and the id of the row, if the database has it.
+    pub fn row(&self, conn: &Connection) -> Result<Option<(&'static str, i64)>> {
+        let (kind, sql) = match self.kind.as_str() {
+            SESSION => (SESSION, "SELECT id FROM sessions WHERE uuid = ?1"),
+            PROMPT => (PROMPT, "SELECT id FROM user_prompts WHERE uuid = ?1"),
+            SUMMARY => (SUMMARY, "SELECT id FROM session_summaries WHERE uuid = ?1"),
+            OBSERVATION => (OBSERVATION, "SELECT id FROM observations WHERE uuid = ?1"),
+            _ => return Ok(None),
+        };
+        let id = conn.prepare_cached(sql)?.query_row([&self.uuid], |r| r.get(0)).optional()?;
+        Ok(id.map(|id| (kind, id)))
+    }
+
+    pub fn store(&self, tx: &Transaction) -> Result<()> {
+        let Tombstone { uuid, kind, id, at_epoch } = self;
+        tx.prepare_cached(
+            "INSERT INTO tombstones (uuid, kind, id, at_epoch) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (uuid) DO UPDATE SET at_epoch = max(at_epoch, excluded.at_epoch)",
+        )?
+        .execute(params![uuid, kind, id, at_epoch])?;
+        Ok(())
     }
 }
 

@@ -162,9 +162,9 @@ def binary_missing(check, world):
               MEMCTL_BIN=None, PATH="/usr/bin:/bin")
     run = w.run(w.project("here"), "Work alone")
     check.equal("the client succeeds", (run.code, run.stdout), (0, "Alone."))
-    check("the hooks ran", len(w.hooks()) >= 5, w.hooks())
+    check("the hooks ran", w.silent_hooks() >= 5, w.silent_hooks())
     check("there is no data directory", not os.path.exists(f"{w.root}/data"))
-    check.clean(w, run)
+    check("stderr is empty", not run.stderr, run.stderr)
 
 
 def binary_broken(check, world):

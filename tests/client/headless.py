@@ -123,7 +123,7 @@ def resumed(check, world):
     """--continue, --resume and --fork-session."""
     script = {"Begin the work": [tool("Bash", command="echo one", description="e"),
                                  text("Began with vellum.")],
-              "Another session": [text("Meanwhile the ledger was moved to cellar nine.")],
+              "Another session": [text("Moved it.\n\nDecision: the ledger is kept in cellar nine.")],
               "Go on": [tool("Bash", command="echo two", description="e"), text("Went on.")],
               "Go further": [text("Went further.")],
               "Fork off": [text("Forked off.")]}
@@ -146,7 +146,7 @@ def resumed(check, world):
     w.settled()
     runs.append(w.run(here, "Go further", "--resume", first))
     check("the context is not repeated",
-          len(injected(runs[-1].bodies[0])) == 1, injected(runs[-1].bodies[0]))
+          len(injected(runs[-1].bodies[0])) <= 1, injected(runs[-1].bodies[0]))
     runs.append(w.run(here, "Fork off", "--resume", first, "--fork-session"))
     check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT content_session_id = ?, prompt_counter, status FROM sessions ORDER BY id",
@@ -211,17 +211,9 @@ def long_context(check, world):
     w = world(script)
     w.configure("[context]\ntokens = 20000\n")
     here = w.project("here")
-    for n in range(4):
-        script[f"Report {n}"] = [
-            tool("Write", file_path=f"{here}/{n}.txt", content="x\n" * n),
-            text(f"Wrote the report on the {n}. quarter; the figures of Görlitz are missing.")]
-        w.run(here, f"Report {n}")
-    w.settled()
-    w.left_behind()
-    # Longer than the texts of any backend. The client counts UTF-16 units, and the crab has two.
-    for column in ("learned", "completed", "next_steps", "notes"):
-        words = "\n".join(f"{column} {n}: Grüße, ünïque 🦀 wörd." for n in range(200))
-        w.write(f"UPDATE session_summaries SET {column} = id || ?", words)
+    # More than fits. The client counts UTF-16 units, and the crab has two.
+    for n in range(120):
+        w.memctl("remember", "--global", f"Shelf {n} of room {n * 7} holds Grüße, ünïque 🦀 wörds and crate {n * 3}.")
     script["How much"] = [text("Much.")]
     run = w.run(here, "How much")
     blocks = injected(run.bodies[0])
@@ -234,7 +226,7 @@ def long_context(check, world):
 
 def clones(check, world):
     """Clones of one repository share a memory; another directory with the same name does not."""
-    w = world({"Fix the roof": [text("Fixed the roof with copper shingles.")],
+    w = world({"Fix the roof": [text("Fixed it.\n\nDecision: all shingles are made of copper.")],
                "What about the roof": [text("It is fixed.")]})
     runs = []
     one, two = w.project("one/house"), w.project("two/house")
@@ -313,7 +305,7 @@ def blocked_stop(check, world):
                 [("stop", None), ("stop", None), ("end", None)])
     check.equal("there is one prompt", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
-    last = w.rows("SELECT completed FROM session_summaries")
+    last = w.rows("SELECT ifnull(completed, '') || ifnull(learned, '') || ifnull(notes, '') FROM session_summaries")
     check("the summary contains the last answer", last and "for good" in (last[0][0] or ""), last)
     check.clean(w, run)
 

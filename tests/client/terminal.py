@@ -15,7 +15,7 @@ def conversation(check, world):
     w = world({
         "Lay the table": [tool("Bash", command="ls -la", description="list"),
                           tool("Bash", command="false", description="fail"),
-                          text("Laid the table with marzipan plates.")],
+                          text("Laid the table with marzipan plates.\n\nDecision: plates are made of marzipan.")],
         "Wait a while": [tool("Bash", command=WAIT, description="wait"), text("Waited.")],
         "Carry on": [text("Carried on with the soup.")],
         "After compacting": [text("Still here after compacting.")],
@@ -89,7 +89,7 @@ def conversation(check, world):
 
 def context_in_a_terminal(check, world):
     """A second terminal session gets the context, and the user does not see it."""
-    w = world({"Lay the table": [text("Laid the table with marzipan plates.")],
+    w = world({"Lay the table": [text("Laid it.\n\nDecision: plates are made of marzipan.")],
                "What is on it": [tool("Bash", command="echo look", description="e"),
                                  text("Marzipan plates.")]})
     here = w.project("here")
@@ -136,7 +136,8 @@ def background_subagent(check, world):
     """A background subagent reports after the turn has stopped."""
     w = world({
         "Ask a helper": [tool("Agent", description="count", subagent_type="general-purpose",
-                              prompt="Count the beans"), text("A helper counts.")],
+                              prompt="Count the beans", run_in_background=True),
+                         text("A helper counts.")],
         "Count the beans": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(3)'",
                                  description="e"), text("There are 41 beans, said the helper.")],
         "<task-notification>": [text("The helper reports 41 beans.")],

@@ -100,3 +100,29 @@ fn a_backup_into_an_empty_data_dir_is_a_new_memory() {
     assert!(!said.contains("earlier database"), "{said}");
     assert_eq!(other.memctl(&["export"]).ok(), w.memctl(&["export"]).ok());
 }
+
+#[test]
+fn what_was_deleted_for_good_is_not_restored() {
+    let w = World::new();
+    for text in ["The vault code is hunter-green", "The harbour opens at seven", "Tea is at four"] {
+        w.memctl(&["remember", "--global", text]).ok();
+    }
+    let backup = w.path("backup.db");
+    let path = backup.to_str().unwrap();
+    w.memctl(&["backup", path]).ok();
+    w.memctl(&["forget", "o1", "--now"]).ok();
+    // This one can be undone, so the user may want it back.
+    w.memctl(&["forget", "o2"]).ok();
+    let said = w.memctl(&["restore", path]);
+    assert!(said.out.contains("Left out: 1 row"), "{said:?}");
+    assert_eq!(w.rows("SELECT id FROM observations ORDER BY id"), ["2", "3"]);
+    let left: Vec<String> = w
+        .files_with(&["hunter-green".into()])
+        .into_iter()
+        .filter(|file| !file.contains("backup.db") && !file.contains("replaced-"))
+        .collect();
+    assert_eq!(left, [] as [&str; 0]);
+    // A second restore does the same, and an import does not bring it back.
+    let again = w.memctl(&["restore", path, "--json"]).json();
+    assert_eq!((&again["left_out"], &again["observations"]), (&1.into(), &2.into()), "{again}");
+}

@@ -455,34 +455,63 @@ fn a_memory_is_promoted_to_all_projects_and_back() {
     assert_eq!(summary.code, Some(2), "{summary:?}");
 }
 
-/// Its rows are not indexed again in the transaction of the change.
+/// Its rows move in pieces. Whatever is interrupted goes on with the next command or repair.
 #[test]
-fn a_killed_change_of_a_large_project_was_made_as_a_whole_or_not_at_all() {
-    for (point, is_made) in
-        [("project.changing", false), ("project.changed", true), ("words.rebuilt", true)]
-    {
-        let (mut w, a, _) = world();
-        w.execute_sql(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
-             INSERT INTO observations (uuid, project_id, origin, type, title, backend, content_hash,
-               created_at_epoch, changed_at_epoch)
-             SELECT 'u' || i, (SELECT id FROM projects WHERE name = 'a'), 'tool', 'change',
-               'Row ' || i, 'extractive', 'h' || i, i, i FROM n;
-             DELETE FROM meta WHERE key = 'words'",
-        );
-        let index_of = |w: &World| {
-            let _ = w.memctl(&["doctor", "--fix"]);
-            w.rows("SELECT scope, kind, n_rows, n_words FROM word_totals WHERE n_rows > 0 ORDER BY 1, 2")
-        };
-        let before = (index_of(&w), told_unscored(&w, &a), names(&w));
+fn a_killed_change_of_a_large_project_can_be_completed_or_undone() {
+    let (mut w, a, b) = world();
+    w.execute_sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+         INSERT INTO observations (uuid, project_id, origin, type, title, backend, content_hash,
+           created_at_epoch, changed_at_epoch)
+         SELECT 'u' || i, (SELECT id FROM projects WHERE name = 'a'), 'tool', 'change',
+           'Row ' || i, 'extractive', 'h' || i, i, i FROM n;
+         DELETE FROM meta WHERE key = 'words'",
+    );
+    let fix = |w: &World| w.memctl(&["doctor", "--fix"]).out;
+    fix(&w);
+    let state = |w: &World| {
+        let index =
+            "SELECT scope, kind, n_rows, n_words FROM word_totals WHERE n_rows > 0 ORDER BY 1, 2";
+        (w.rows(index), told_unscored(w, &a), told_unscored(w, &b), names(w))
+    };
+    let rows_of = |w: &World, name: &str| {
+        w.count(&format!(
+            "SELECT count(*) FROM observations WHERE title LIKE 'Row %'
+               AND project_id = (SELECT id FROM projects WHERE name = '{name}')"
+        ))
+    };
+    let kill_at = |w: &mut World, point: &str, args: &[&str]| {
         w.set("MEMCTL_TESTPOINT", &format!("{point}=kill"));
-        let killed = w.memctl(&["project", "merge", "a", "b"]);
+        let killed = w.memctl(args);
         assert_eq!(killed.code, None, "{point}: {killed:?}");
         w.set("MEMCTL_TESTPOINT", "");
-        assert_eq!(names(&w).len(), if is_made { 1 } else { 2 }, "{point}");
-        if is_made {
-            undo(&w);
-        }
-        assert_eq!((index_of(&w), told_unscored(&w, &a), names(&w)), before, "{point}");
+    };
+    let merge = ["project", "merge", "a", "b"];
+    let before = state(&w);
+    kill_at(&mut w, "project.changing", &merge);
+    assert_eq!(state(&w), before, "nothing was committed");
+    for point in ["project.changed", "project.moved"] {
+        kill_at(&mut w, point, &merge);
+        let n = rows_of(&w, "a");
+        assert!(n > 0 && (n < 1200) == (point == "project.moved"), "{point}: {n}");
+        assert_eq!(names(&w).len(), 2, "{point}");
+        let export = w.memctl(&["export"]).ok();
+        let other = World::new();
+        let imported = other.memctl_with(&["import", "jsonl", "-"], export.as_bytes()).ok();
+        assert!(!imported.contains("damaged"), "{point}: {imported}");
+        undo(&w);
+        assert_eq!(state(&w), before, "{point}");
     }
+    kill_at(&mut w, "project.moved", &merge);
+    assert!(fix(&w).contains("completed a change of projects that was interrupted"));
+    assert_eq!((rows_of(&w, "a"), rows_of(&w, "b"), names(&w).len()), (0, 1200, 1));
+    kill_at(&mut w, "project.moved", &["project", "undo"]);
+    let n = rows_of(&w, "b");
+    assert!(0 < n && n < 1200, "{n}");
+    // The next worker goes on.
+    session(&w, &directory(&w, "c"), "session-c", "juniper");
+    w.until_count("SELECT count(*) FROM meta WHERE key = 'project_change_moving'", 0);
+    w.memctl(&["forget", "session-c", "--now"]).ok();
+    w.memctl(&["forget", "--project", "c", "--now", "--yes"]).ok();
+    assert_eq!(state(&w), before);
 }

@@ -209,6 +209,18 @@ fn an_export_tells_it_elsewhere_too() {
     assert_eq!(ids(found, "").len(), told(&w, &tally)[0].len());
     let again = second.memctl_with(&["import", "jsonl", "-", "--json"], exported.as_bytes()).json();
     assert_eq!(again["new"], 0, "{again}");
+
+    // That of one project, too.
+    let projects = w.memctl(&["project", "list", "--json"]).json();
+    let is_own = |p: &&Value| p["name"] != "tally";
+    let own = projects.as_array().unwrap().iter().find(is_own).unwrap()["name"].as_str().unwrap();
+    let exported = w.memctl(&["export", "--project", own]).ok();
+    assert_eq!(exported.matches("{\"type\":\"told\"").count(), 1, "{exported}");
+    let third = world();
+    third.memctl_with(&["import", "jsonl", "-"], exported.as_bytes()).ok();
+    assert_eq!(third.memctl(&["export", "--project", own]).ok(), exported);
+    let found = third.memctl(&["search", "walnut", "--project", tally.to_str().unwrap(), "--json"]);
+    assert_eq!(ids(found, "").len(), told(&w, &tally)[0].len());
 }
 
 #[test]

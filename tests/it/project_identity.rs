@@ -241,6 +241,17 @@ fn a_repository_with_a_renamed_origin_keeps_its_memory() {
 }
 
 #[test]
+fn a_note_follows_its_directory_without_a_session() {
+    let w = world();
+    let dir = directory(&w, "local");
+    w.memctl_in(&dir, &["remember", "The walnut press runs at 40 degrees"]).ok();
+    let moved = w.path("home/renamed");
+    fs::rename(&dir, &moved).unwrap();
+    let context = w.memctl_in(&moved, &["context"]).ok();
+    assert!(context.contains("walnut press"), "{context}");
+}
+
+#[test]
 fn a_moved_repository_keeps_its_memory() {
     let w = world();
     let dir = repository(&w, "tally");

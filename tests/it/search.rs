@@ -348,10 +348,10 @@ fn a_session_of_hooks_is_found_with_its_prompts_and_summaries() {
     ]);
     w.settle();
     let hits = w.memctl(&["search", "--json", "ferret importer"]).json();
-    let types: Vec<&str> =
-        hits.as_array().unwrap().iter().map(|h| h["type"].as_str().unwrap()).collect();
-    assert!(types.contains(&"prompt") && types.contains(&"summary"), "{hits:#}");
+    assert_eq!(hits.as_array().unwrap().len(), 1, "one hit for the turn: {hits:#}");
     assert_eq!(hits[0]["session"], "abc-1");
+    let rows = format!("{} {}", hits[0]["id"], hits[0]["same_turn"]);
+    assert!(rows.contains("\"p1\"") && rows.contains("\"s1\""), "{hits:#}");
     let prompts = w.memctl(&["search", "--json", "--type", "prompt", "ferret"]).json();
     assert_eq!((prompts.as_array().unwrap().len(), &prompts[0]["id"]), (1, &json!("p1")));
     let around = w.memctl(&["search", "--json", "-C", "3", "--type", "prompt", "ferret"]).json();

@@ -6,13 +6,14 @@ use crate::ctl::READ_TIMEOUT;
 use crate::ctl::format::count;
 use crate::ctl::health::data_dir::{open_to_others, private_files};
 use crate::ctl::open;
+use crate::ctl::project::rows;
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::recover::cleanup;
-use crate::store::{LockWait, Reader, ensure, quarantine, queue_admin, words};
+use crate::store::{LockWait, Reader, ensure, project_changes, quarantine, queue_admin, words};
 use crate::{process, spool};
 
-/// How long to wait for the store lock.
+/// Returns a sentence for each repair.
 pub fn run(settings: &Settings) -> Result<Vec<String>> {
     let mut fixed = Vec::new();
     if !settings.paths.data_dir_exists() {
@@ -21,6 +22,7 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     restrict_modes(settings, &mut fixed)?;
     replace_damaged_database(settings, &mut fixed)?;
     complete_schema(settings, &mut fixed)?;
+    complete_project_change(settings, &mut fixed)?;
     complete_index(settings, &mut fixed)?;
     for key in probe::keys(&settings.paths) {
         let stale = matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. });
@@ -67,6 +69,20 @@ fn complete_schema(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     }
     open::store(settings)?;
     fixed.push("added the missing tables, columns and indexes of the database".into());
+    Ok(())
+}
+
+/// Moves the rows that an interrupted `project` command left.
+fn complete_project_change(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    let moving = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
+        Some(reader) => project_changes::percent(reader.connection()),
+        None => Ok(None),
+    });
+    if !moving.is_ok_and(|percent| percent.is_some()) {
+        return Ok(());
+    }
+    rows::move_rows(&mut open::store(settings)?)?;
+    fixed.push("completed a change of projects that was interrupted".into());
     Ok(())
 }
 

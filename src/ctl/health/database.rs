@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{Depth, Finding, Level};
+use super::{Depth, Finding, Level, native};
 use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
@@ -20,13 +20,16 @@ use crate::store::deferrals::{self, Waiting};
 use crate::store::look_alikes::LookAlike;
 use crate::store::queue_admin::Item;
 use crate::store::{
-    self, Reader, StoreError, claims, ensure, look_alikes, notices, quarantine, queue_admin, stats,
-    summaries, usage, words,
+    self, Reader, StoreError, claims, ensure, look_alikes, notices, quarantine, queue_admin,
+    sessions, stats, summaries, usage, words,
 };
 use crate::text::{one_line, sanitize};
 
 /// Name of the check of projects.
 const PROJECT: &str = "project";
+
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// How many pairs of projects are reported.
 const MAX_PAIRS: usize = 5;
@@ -276,6 +279,21 @@ pub fn findings(settings: &Settings, depth: Depth, dir: Option<&Path>) -> Vec<Fi
         found.push(unreadable(&e));
     }
     found
+}
+
+/// The clients other than Claude Code that have sent an event within a day.
+pub fn other_clients(settings: &Settings) -> Vec<String> {
+    let since = clock::now_ms() - DAY;
+    let read = || {
+        Ok(match Reader::open(&settings.paths, READ_TIMEOUT)? {
+            Some(reader) => sessions::clients_since(reader.connection(), since)?,
+            None => Vec::new(),
+        })
+    };
+    // Another check reports a database that cannot be read.
+    let mut clients = read().unwrap_or_else(|_: store::StoreError| Vec::new());
+    clients.retain(|client| client != native::CLIENT);
+    clients
 }
 
 fn check_content(

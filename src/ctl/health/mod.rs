@@ -108,7 +108,8 @@ pub fn run(settings: &Settings, depth: Depth) -> Vec<Finding> {
     found.extend(files::config(settings));
     found.extend(recording::findings(settings, here));
     found.extend(agents::findings(settings));
-    found.extend(hooks(settings, here));
+    let others = if is_usable { database::other_clients(settings) } else { Vec::new() };
+    found.extend(hooks(settings, here, &others));
     found.extend(mcp(settings, here));
     if depth == Depth::Full {
         found.extend(native::findings(settings, here, is_usable));
@@ -135,7 +136,7 @@ pub fn memory_is_hidden(settings: &Settings, found: &[Finding]) -> bool {
 /// Why sessions in this directory are not recorded. Reads no database.
 pub fn obstacle(settings: &Settings, dir: &Path) -> Option<Finding> {
     let rules = recording::findings(settings, Some(dir));
-    let found = [data_dir::findings(settings), rules, hooks(settings, Some(dir))];
+    let found = [data_dir::findings(settings), rules, hooks(settings, Some(dir), &[])];
     found.into_iter().flatten().find(|finding| finding.stops_recording)
 }
 
@@ -151,12 +152,20 @@ pub fn outlook(settings: &Settings) -> String {
 /// Name of the check of the client's hooks.
 pub const HOOKS: &str = "hooks";
 
-/// Checks that Claude Code runs the hooks exactly once in this directory.
-fn hooks(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
+/// Checks that Claude Code runs the hooks exactly once in this directory. `others`: further clients whose sessions
+/// are recorded.
+fn hooks(settings: &Settings, dir: Option<&Path>, others: &[String]) -> Vec<Finding> {
     let in_project =
         dir.map_or_else(Vec::new, |dir| client_hooks::in_project(dir, settings.home.as_deref()));
     let installed = client_hooks::status(settings);
     let missing = |message: &str| {
+        if !others.is_empty() {
+            let others = others.join(", ");
+            return vec![Finding::ok(
+                HOOKS,
+                format!("{message}; sessions of {others} are recorded"),
+            )];
+        }
         let fix = Some(Fix::Commands(installed.install_commands()));
         vec![Finding { fix, ..Finding::note(HOOKS, message).stops_recording() }]
     };

@@ -15,7 +15,7 @@ use crate::project;
 use crate::store::{self, Reader, claims};
 
 const CHECK: &str = "native";
-const CLIENT: &str = "claude-code";
+pub const CLIENT: &str = "claude-code";
 /// More files are counted, not listed.
 const MOST: usize = 12;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::report::{self, Tense, Told};
-use super::{How, Split, index, pauses, resolve};
+use super::{How, Split, pauses, resolve, rows};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::lookup;
@@ -269,6 +269,9 @@ fn plan_or_done(
     plan: impl FnOnce(&Connection) -> Result<Option<Change>>,
 ) -> Result<bool> {
     let mut store = open::to_change(settings)?;
+    if !how.dry_run {
+        rows::complete(&mut store)?;
+    }
     let now = clock::now_ms();
     let progress = Progress::new("changing the project");
     // No worker writes between the plan and the change.
@@ -293,8 +296,8 @@ fn plan_or_done(
     drop(progress);
     let Some((change, id, what)) = done?? else { return Ok(false) };
     if !how.dry_run {
+        rows::complete(&mut store)?;
         pauses::follow(settings, store.connection(), &change)?;
-        index::complete(&mut store)?;
     }
     if how.json {
         let told = Told { change: &change, id, what, undone: false, stays: 0 };

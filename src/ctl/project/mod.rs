@@ -1,10 +1,10 @@
 //! `memctl project`: which directories and sessions share a memory.
 
 mod change;
-mod index;
 mod list;
 mod pauses;
 mod report;
+pub(in crate::ctl) mod rows;
 mod show;
 mod undo;
 

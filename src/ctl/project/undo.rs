@@ -1,7 +1,7 @@
 //! `memctl project undo`.
 
 use super::report::{self, Tense, Told};
-use super::{How, index, pauses};
+use super::{How, pauses, rows};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::format::{self, count};
@@ -10,9 +10,13 @@ use crate::ctl::progress::Progress;
 use crate::failure::{Result, failed};
 use crate::store::project_changes::{self, Undone};
 use crate::store::projects;
+use crate::testpoint;
 
 pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     let mut store = open::to_change(settings)?;
+    if !how.dry_run {
+        rows::complete(&mut store)?;
+    }
     let conn = store.connection();
     let stored = match id {
         Some(id) => project_changes::get(conn, id)?,
@@ -35,13 +39,14 @@ pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     let now = clock::now_ms();
     let progress = Progress::new("changing the project");
     let Undone { sessions: stays, keeps_project } = match how.dry_run {
-        true => store.locked(|locked| project_changes::try_undo(locked, &stored, now)),
+        true => project_changes::outlook(store.connection(), &stored),
         false => store.write(|tx| project_changes::undo(tx, &stored, now)),
     }?;
     drop(progress);
     if !how.dry_run {
+        testpoint::at("project.changed");
+        rows::complete(&mut store)?;
         pauses::divide(settings, store.connection(), &stored.change)?;
-        index::complete(&mut store)?;
     }
     if how.json {
         let told =

@@ -24,7 +24,7 @@ use crate::failure::{Context, Result, failed, usage};
 use crate::memory::Origin;
 use crate::project::{self, PathBase, recording};
 use crate::store::notes::{self, Note, Stored};
-use crate::store::{LockWait, Store, StoreError, projects};
+use crate::store::{self, LockWait, Store, StoreError, claims, projects};
 use draft::{Draft, Redacted};
 use place::Target;
 
@@ -196,9 +196,24 @@ fn remember(
         Ok((notes::remember(tx, project, &note, now)?, name))
     });
     let (stored, project) = stored.context("the note is not stored: database")?;
+    if let Err(e) = record_place(&mut store, &target, now) {
+        tracing::warn!("the directory of a note was not recorded: {e}");
+    }
     notice.iter().for_each(|text| super::note(text));
     report_changes(settings, draft, &note);
     print(args, &note, stored, project.as_deref())
+}
+
+/// Records the directory, so that the note follows when it is renamed.
+fn record_place(store: &mut Store, target: &Target, now: i64) -> store::Result<()> {
+    let Target::Directory { dir, .. } = target else { return Ok(()) };
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    match claims::unrecorded(store.connection(), &project::identify(dir))? {
+        Some(new) => store.write(|tx| claims::record(tx, &new, now)),
+        None => Ok(()),
+    }
 }
 
 /// `metadata.project` counts as the project, too.

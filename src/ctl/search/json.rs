@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::shown::{Around, Neighbour, Shown};
-use crate::recall::{Hit, QueryWord};
+use crate::recall::{Hit, QueryWord, RowId};
 
 pub fn hit(hit: &Shown) -> Value {
     let Shown { hit: Hit { stored: row, score, snippet, .. }, confidence, project, .. } = hit;
@@ -15,6 +15,7 @@ pub fn hit(hit: &Shown) -> Value {
         "branch": row.branch, "files": row.files, "pinned": row.pinned,
         "superseded": row.superseded, "quarantined": row.quarantined,
         "expires_at_epoch": row.expires_at_epoch,
+        "same_turn": hit.same_turn.iter().map(RowId::to_string).collect::<Vec<_>>(),
     })
 }
 

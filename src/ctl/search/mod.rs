@@ -65,9 +65,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         };
     };
     let place = place(conn, args)?;
-    // For people, the rows of a turn are one.
-    let by_turn = !args.json && template.is_none();
-    let limit = if by_turn { limit * ROWS_OF_TURN } else { limit };
+    // The rows of a turn are one hit.
+    let limit = if template.is_none() { limit * ROWS_OF_TURN } else { limit };
     let request =
         Request { query: &query, project: place.project, filters, limit, for_injection: false };
     let found = recall::search(conn, &request)?;
@@ -91,10 +90,16 @@ fn print(
     template: Option<&Template>,
 ) -> Result<()> {
     let mut names = HashMap::new();
-    let hits = std::mem::take(&mut found.hits).into_iter();
-    let mut shown: Vec<Shown> = hits
-        .map(|hit| Shown::new(conn, hit, found.confidence, &mut names))
-        .collect::<Result<_>>()?;
+    let hits = std::mem::take(&mut found.hits);
+    let hits = match template {
+        Some(_) => hits.into_iter().map(|hit| (hit, Vec::new())).collect(),
+        None => recall::by_turn(conn, hits, args.limit as usize)?,
+    };
+    let mut shown = Vec::new();
+    for (hit, same_turn) in hits {
+        let hit = Shown::new(conn, hit, found.confidence, &mut names)?;
+        shown.push(Shown { same_turn, ..hit });
+    }
     let n_around = args.context as usize;
     if args.json {
         let object = |hit: &Shown| -> Result<Value> {
@@ -114,7 +119,6 @@ fn print(
     }
     shown::mark_partial(&args.query.join(" "), &mut shown);
     let shown = shown::without_beside(found.words.len(), shown);
-    let shown = shown::by_turn(conn, shown, args.limit as usize)?;
     let width = terminal::width();
     let several = shown.iter().any(|hit| hit.hit.stored.project_id != place.project);
     let mut out = String::new();

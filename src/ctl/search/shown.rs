@@ -11,8 +11,8 @@ use crate::ctl::format::{age, day};
 use crate::failure::Result;
 use crate::recall::{Hit, RowId};
 use crate::store::notes::EXTERNAL;
+use crate::store::projects;
 use crate::store::words::{self, Side};
-use crate::store::{projects, turns};
 
 /// A younger row is dated by its age, an older one by its day.
 const RECENT: i64 = 7 * 86_400_000;
@@ -103,28 +103,6 @@ pub fn mark_partial(query: &str, shown: &mut [Shown]) {
 pub fn without_beside(words: usize, shown: Vec<Shown>) -> Vec<Shown> {
     let is_question = words > MAX_KEYWORDS || shown.iter().all(|shown| shown.is_beside);
     shown.into_iter().filter(|shown| is_question || !shown.is_beside).collect()
-}
-
-/// Leaves the best row of each turn, which names the others, and at most `limit` rows. A decision is a row of
-/// its own: it holds beyond its turn.
-pub fn by_turn(conn: &Connection, all: Vec<Shown>, limit: usize) -> Result<Vec<Shown>> {
-    let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
-    let mut kept: Vec<Shown> = Vec::new();
-    for shown in all {
-        let turn = match shown.hit.stored.kind.as_str() {
-            "decision" => None,
-            _ => turns::of_row(conn, shown.hit.stored.row)?,
-        };
-        match turn.and_then(|turn| turns.get(&turn).copied()) {
-            Some(at) => kept[at].same_turn.push(shown.hit.stored.row),
-            None if kept.len() == limit => break,
-            None => {
-                turns.extend(turn.map(|turn| (turn, kept.len())));
-                kept.push(shown);
-            }
-        }
-    }
-    Ok(kept)
 }
 
 /// A row beside a hit.

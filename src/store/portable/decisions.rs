@@ -29,13 +29,13 @@ struct Kind {
 }
 
 const KINDS: [Kind; 4] = [
-    // An export of one project has no line of the other one.
+    // An export of one project also has the lines of the projects in which its turns are told.
     Kind {
         kind: TOLD,
         sql: "SELECT json_object('session', s.uuid, 'prompt', t.prompt_number, 'project',
                 (SELECT min(key) FROM project_keys WHERE project_id = t.project_id))
               FROM turn_projects t JOIN sessions s ON s.id = t.session_id
-              WHERE ?1 IS NULL AND ?2 NOTNULL ORDER BY s.uuid, t.prompt_number,
+              WHERE (?1 IS NULL OR s.project_id = ?1) AND ?2 NOTNULL ORDER BY s.uuid, t.prompt_number,
                 (SELECT min(key) FROM project_keys WHERE project_id = t.project_id)",
     },
     Kind {

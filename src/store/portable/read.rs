@@ -55,7 +55,9 @@ fn projects(conn: &Connection, only: Option<i64>) -> Result<Vec<String>> {
              (SELECT key FROM project_keys WHERE project_id = p.id ORDER BY key)),
            (SELECT json_group_array(json_object('hash', hash, 'seen_at_epoch', seen_at_epoch)) FROM
              (SELECT hash, seen_at_epoch FROM project_commits WHERE project_id = p.id ORDER BY hash))
-         FROM projects p WHERE (?1 IS NULL OR p.id = ?1) AND p.merged_into IS NULL
+         FROM projects p WHERE (?1 IS NULL OR p.id = ?1 OR EXISTS (SELECT 1 FROM turn_projects t
+             JOIN sessions s ON s.id = t.session_id WHERE t.project_id = p.id AND s.project_id = ?1))
+           AND p.merged_into IS NULL
          ORDER BY (SELECT min(key) FROM project_keys WHERE project_id = p.id)",
     )?;
     let rows = rows.query_map([only], |row| {

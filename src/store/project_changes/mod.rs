@@ -8,6 +8,7 @@
 //! they are stored. A live worker needs no message.
 
 mod moved;
+mod moving;
 mod plan;
 mod undo;
 
@@ -18,8 +19,9 @@ use super::error::Result;
 use super::forgotten::{UNUSED_PROJECT, UNUSED_PROJECT_CHANGE};
 use super::projects;
 pub use moved::{Counts, Moved};
+pub use moving::{move_piece, percent};
 pub use plan::{Sessions, Target, link, merge, relocate, rename, sessions, split, unlink};
-pub use undo::{Undone, later, try_undo, undo};
+pub use undo::{Undone, later, outlook};
 
 /// How many changes can be undone.
 const MAX_CHANGES: i64 = 100;
@@ -197,8 +199,13 @@ impl Change {
     }
 }
 
-/// Makes a planned change. Returns its id, by which it can be undone.
+/// Makes a planned change. Returns its id, by which it can be undone. If many rows move, they are left to
+/// [`move_piece`].
+///
+/// # Errors
+/// [`StoreError::Busy`](super::StoreError::Busy) if another change is not complete.
 pub fn apply(tx: &Transaction, mut change: Change, now: i64) -> Result<i64> {
+    moving::refuse_second(tx)?;
     let ids = change.projects();
     change.before = ids.iter().map(|id| ProjectRow::load(tx, *id)).collect::<Result<_>>()?;
     if let Some(new) = change.new.clone() {
@@ -209,13 +216,27 @@ pub fn apply(tx: &Transaction, mut change: Change, now: i64) -> Result<i64> {
             change.added.push(key_of_name(tx, &new.name, now)?);
         }
     }
-    for moved in &mut change.moved {
-        moved.apply(tx, now)?;
+    // A merged project keeps its keys until it has no rows.
+    for moved in change.moved.iter().filter(|moved| !change.merged.contains(&moved.from)) {
+        moved.move_keys(tx, moved.from, moved.to.unwrap_or(moved.from))?;
     }
     let owner = change.owner_of_added();
     for key in &change.added {
         let sql = "INSERT INTO project_keys (key, project_id) VALUES (?1, ?2)";
         tx.execute(sql, params![key, owner])?;
+    }
+    let id = record(tx, &change, now)?;
+    moving::start(tx, id, &change, false, now)?;
+    Ok(id)
+}
+
+/// The last part of a change, when all rows have moved.
+fn complete(tx: &Transaction, change: &mut Change, now: i64) -> Result<()> {
+    for moved in &mut change.moved {
+        if change.merged.contains(&moved.from) {
+            moved.move_keys(tx, moved.from, moved.to.unwrap_or(moved.from))?;
+        }
+        moved.complete(tx, now)?;
     }
     for key in &mut change.renamed {
         key.existed = projects::by_key(tx, &key.new)?.is_some();
@@ -244,7 +265,19 @@ pub fn apply(tx: &Transaction, mut change: Change, now: i64) -> Result<i64> {
         let sql = "UPDATE projects SET name = ?2, named = 1 WHERE id = ?1";
         tx.execute(sql, params![change.project, name])?;
     }
-    record(tx, &change, now)
+    Ok(())
+}
+
+/// Undoes a change. If many rows move, they are left to [`move_piece`].
+///
+/// # Errors
+/// As [`apply`].
+pub fn undo(tx: &Transaction, stored: &Stored, now: i64) -> Result<Undone> {
+    moving::refuse_second(tx)?;
+    let undone = outlook(tx, stored)?;
+    undo::begin(tx, &stored.change)?;
+    moving::start(tx, stored.id, &stored.change, true, now)?;
+    Ok(undone)
 }
 
 fn create(tx: &Transaction, new: &NewProject) -> Result<i64> {
@@ -275,7 +308,6 @@ fn keep_name(tx: &Transaction, project: i64, merged: i64) -> Result<()> {
 }
 
 fn record(tx: &Transaction, change: &Change, now: i64) -> Result<i64> {
-    let json = serde_json::to_string(change).expect("a change serializes to JSON");
     let sql = format!(
         "SELECT max({UNUSED_PROJECT_CHANGE},
            1 + ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?1), 0))"
@@ -290,10 +322,21 @@ fn record(tx: &Transaction, change: &Change, now: i64) -> Result<i64> {
     tx.execute(
         "INSERT INTO project_changes (id, kind, project_id, other_id, content, at_epoch)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id, change.kind.as_str(), change.project, other, json, now],
+        params![id, change.kind.as_str(), change.project, other, content(change), now],
     )?;
     tx.execute("DELETE FROM project_changes WHERE id <= ?1", [id - MAX_CHANGES])?;
     Ok(id)
+}
+
+/// Stores what became of the plan.
+fn rewrite(tx: &Transaction, id: i64, change: &Change) -> Result<()> {
+    let sql = "UPDATE project_changes SET content = ?2 WHERE id = ?1";
+    tx.execute(sql, params![id, content(change)])?;
+    Ok(())
+}
+
+fn content(change: &Change) -> String {
+    serde_json::to_string(change).expect("a change serializes to JSON")
 }
 
 /// A change that can be undone.

@@ -11,8 +11,32 @@ use crate::store::links::{self, CutLink};
 use crate::store::told_turns::{self, ToldTurn};
 use crate::store::words::{self, RowId};
 
-/// The tables whose rows have a project, without those that name it.
-const TABLES: [&str; 3] = ["sessions", "observations", "session_summaries"];
+/// A session or a row that moves by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    kind: UnitKind,
+    /// Row id.
+    id: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnitKind {
+    Session,
+    Observation,
+    Summary,
+}
+
+impl UnitKind {
+    const ALL: [UnitKind; 3] = [UnitKind::Session, UnitKind::Observation, UnitKind::Summary];
+
+    fn table(self) -> &'static str {
+        match self {
+            UnitKind::Session => "sessions",
+            UnitKind::Observation => "observations",
+            UnitKind::Summary => "session_summaries",
+        }
+    }
+}
 
 /// What moves. The ids are row ids.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -117,9 +141,89 @@ impl Moved {
         }
     }
 
-    pub(super) fn apply(&mut self, tx: &Transaction, now: i64) -> Result<()> {
+    /// What moves, sessions first: their project decides where later rows go. An undo takes back what was
+    /// restored since, too.
+    pub(super) fn units(&self, is_undo: bool) -> Vec<Unit> {
+        let restored = self.forgotten.iter().filter(|_| is_undo);
+        let restored = restored.filter_map(|(table, id)| {
+            let kind = UnitKind::ALL.into_iter().find(|kind| kind.table() == table)?;
+            Some(Unit { kind, id: *id })
+        });
+        UnitKind::ALL.into_iter().flat_map(|kind| self.planned(kind)).chain(restored).collect()
+    }
+
+    fn planned(&self, kind: UnitKind) -> impl Iterator<Item = Unit> {
+        self.list(kind).iter().map(move |id| Unit { kind, id: *id })
+    }
+
+    fn list(&self, kind: UnitKind) -> &Vec<i64> {
+        match kind {
+            UnitKind::Session => &self.sessions,
+            UnitKind::Observation => &self.observations,
+            UnitKind::Summary => &self.summaries,
+        }
+    }
+
+    /// Adds what was stored since the plan.
+    pub(super) fn add(&mut self, units: &[Unit]) {
+        for Unit { kind, id } in units {
+            match kind {
+                UnitKind::Session => self.sessions.push(*id),
+                UnitKind::Observation => self.observations.push(*id),
+                UnitKind::Summary => self.summaries.push(*id),
+            }
+        }
+    }
+
+    /// At most `limit` rows of `project` that were stored since the plan: those of the sessions that move,
+    /// or with `all` everything.
+    pub(super) fn unplanned(
+        &self,
+        conn: &Connection,
+        project: i64,
+        all: bool,
+        limit: usize,
+    ) -> Result<Vec<Unit>> {
+        let sessions = json(&self.sessions);
+        let mut found = Vec::new();
+        for kind in UnitKind::ALL {
+            let sql = match (kind, all) {
+                (UnitKind::Session, false) => continue,
+                (_, true) => {
+                    format!(
+                        "SELECT id FROM {} WHERE project_id = ?1 AND ?2 NOTNULL LIMIT ?3",
+                        kind.table()
+                    )
+                }
+                (_, false) => format!(
+                    "SELECT id FROM {} WHERE project_id = ?1
+                       AND session_id IN (SELECT value FROM json_each(?2)) LIMIT ?3",
+                    kind.table()
+                ),
+            };
+            let mut ids = conn.prepare_cached(&sql)?;
+            let left = (limit - found.len()) as i64;
+            let ids = ids.query_map(params![project, sessions, left], |r| r.get(0))?;
+            for id in ids {
+                found.push(Unit { kind, id: id? });
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn move_keys(&self, tx: &Transaction, from: i64, to: i64) -> Result<()> {
+        tx.execute(
+            "UPDATE project_keys SET project_id = ?2 WHERE project_id = ?1
+               AND key IN (SELECT value FROM json_each(?3))",
+            params![from, to, json(&self.keys)],
+        )?;
+        Ok(())
+    }
+
+    /// Moves what is not a row of the memory, after all rows have moved.
+    pub(super) fn complete(&mut self, tx: &Transaction, now: i64) -> Result<()> {
         let Some(to) = self.to else { return Ok(()) };
-        self.move_rows(tx, self.from, to, now)?;
+        self.move_forgotten(tx, self.from, to)?;
         for (hash, seen) in &self.commits {
             let added = tx
                 .prepare_cached(
@@ -138,33 +242,10 @@ impl Moved {
         Ok(())
     }
 
-    /// Moves the rows back, with those that their sessions have stored since. Rows and keys that are
-    /// in another project by now stay there.
-    pub(super) fn reverse(&self, tx: &Transaction, since: i64, now: i64) -> Result<()> {
+    /// Takes back what [`complete`](Moved::complete) did.
+    pub(super) fn complete_undo(&self, tx: &Transaction, since: i64, now: i64) -> Result<()> {
         let Some(to) = self.to else { return Ok(()) };
-        let mut back = self.clone();
-        for (table, id) in &self.forgotten {
-            // It may have been restored since.
-            match table.as_str() {
-                "sessions" => back.sessions.push(*id),
-                "observations" => back.observations.push(*id),
-                _ => back.summaries.push(*id),
-            }
-        }
-        for (table, ids) in
-            [("observations", &mut back.observations), ("session_summaries", &mut back.summaries)]
-        {
-            let sql = format!(
-                "SELECT id FROM {table} WHERE project_id = ?1
-                   AND session_id IN (SELECT value FROM json_each(?2))"
-            );
-            let mut rows = tx.prepare(&sql)?;
-            let rows = rows.query_map(params![to, json(&back.sessions)], |r| r.get(0))?;
-            ids.extend(rows.collect::<rusqlite::Result<Vec<i64>>>()?);
-            ids.sort_unstable();
-            ids.dedup();
-        }
-        back.move_rows(tx, to, self.from, now)?;
+        self.move_forgotten(tx, to, self.from)?;
         for (hash, seen) in &self.commits {
             tx.execute(
                 "INSERT INTO project_commits (project_id, hash, seen_at_epoch) VALUES (?1, ?2, ?3)
@@ -183,58 +264,86 @@ impl Moved {
         self.cut.iter().try_for_each(|link| links::join(tx, link, now))
     }
 
-    fn move_rows(&self, tx: &Transaction, from: i64, to: i64, now: i64) -> Result<()> {
-        words::changing(tx, &self.words(tx)?, || {
-            let update =
-                |sql: &str, ids: &[i64]| tx.execute(sql, params![from, to, json(ids), now]);
-            update(
-                "UPDATE sessions SET project_id = ?2 WHERE project_id = ?1 AND ?4 NOTNULL
-                   AND id IN (SELECT value FROM json_each(?3))",
-                &self.sessions,
-            )?;
-            for (table, ids) in
-                [("observations", &self.observations), ("session_summaries", &self.summaries)]
-            {
-                let sql = format!(
-                    "UPDATE {table} SET project_id = ?2, changed_at_epoch = ?4
-                     WHERE project_id = ?1 AND id IN (SELECT value FROM json_each(?3))"
-                );
-                update(&sql, ids)?;
-            }
-            Ok(())
-        })?;
-        tx.execute(
-            "UPDATE project_keys SET project_id = ?2 WHERE project_id = ?1
-               AND key IN (SELECT value FROM json_each(?3))",
-            params![from, to, json(&self.keys)],
-        )?;
-        // What is forgotten can still be restored, and what was forgotten since, too.
+    /// What is forgotten can still be restored, and what was forgotten since, too.
+    fn move_forgotten(&self, tx: &Transaction, from: i64, to: i64) -> Result<()> {
         let mut update = tx.prepare_cached(
             "UPDATE forgotten_rows SET content = json_set(content, '$.project_id', ?2)
              WHERE table_name = ?3 AND row_id = ?4 AND json_extract(content, '$.project_id') = ?1",
         )?;
-        let live = [&self.sessions, &self.observations, &self.summaries].map(|ids| set(ids));
+        let live = UnitKind::ALL.map(|kind| (kind, self.list(kind).iter().collect::<HashSet<_>>()));
         let known: HashSet<&(String, i64)> = self.forgotten.iter().collect();
         // Few rows are forgotten, and a project may have very many.
         for row in forgotten(tx, from, None)? {
-            let is_live =
-                TABLES.iter().zip(&live).any(|(of, ids)| *of == row.0 && ids.contains(&row.1));
+            let is_live = live.iter().any(|(of, ids)| of.table() == row.0 && ids.contains(&row.1));
             if is_live || known.contains(&row) {
                 update.execute(params![from, to, row.0, row.1])?;
             }
         }
         Ok(())
     }
+}
 
-    /// The rows in the index of words.
-    fn words(&self, tx: &Transaction) -> Result<Vec<RowId>> {
-        let sql =
-            "SELECT id FROM user_prompts WHERE session_id IN (SELECT value FROM json_each(?1))";
-        let prompts = ids(tx, sql, json(&self.sessions))?.into_iter().map(RowId::prompt);
-        let observations = self.observations.iter().copied().map(RowId::observation);
-        let summaries = self.summaries.iter().copied().map(RowId::summary);
-        Ok(prompts.chain(observations).chain(summaries).collect())
+/// Moves rows of `from` to `to`. Those that are in another project by now stay there.
+pub(super) fn move_units(
+    tx: &Transaction,
+    units: &[Unit],
+    from: i64,
+    to: i64,
+    now: i64,
+) -> Result<()> {
+    words::changing(tx, &indexed(tx, units)?, || {
+        for Unit { kind, id } in units {
+            let sql = match kind {
+                UnitKind::Session => {
+                    "UPDATE sessions SET project_id = ?2 WHERE id = ?3 AND project_id = ?1 AND ?4 NOTNULL"
+                }
+                UnitKind::Observation => {
+                    "UPDATE observations SET project_id = ?2, changed_at_epoch = ?4
+                     WHERE id = ?3 AND project_id = ?1"
+                }
+                UnitKind::Summary => {
+                    "UPDATE session_summaries SET project_id = ?2, changed_at_epoch = ?4
+                     WHERE id = ?3 AND project_id = ?1"
+                }
+            };
+            tx.prepare_cached(sql)?.execute(params![from, to, id, now])?;
+        }
+        Ok(())
+    })
+}
+
+/// The rows in the index of words. The prompts of a session are in the part of its project.
+fn indexed(tx: &Transaction, units: &[Unit]) -> Result<Vec<RowId>> {
+    let mut rows = Vec::new();
+    for Unit { kind, id } in units {
+        match kind {
+            UnitKind::Session => {
+                let sql = "SELECT id FROM user_prompts WHERE session_id = ?1";
+                rows.extend(ids(tx, sql, id)?.into_iter().map(RowId::prompt));
+            }
+            UnitKind::Observation => rows.push(RowId::observation(*id)),
+            UnitKind::Summary => rows.push(RowId::summary(*id)),
+        }
     }
+    Ok(rows)
+}
+
+/// How many of the first units move in one transaction: at least one.
+pub(super) fn piece(tx: &Transaction, units: &[Unit], max_rows: usize) -> Result<usize> {
+    let (mut n, mut rows) = (0, 0_usize);
+    for unit in units {
+        rows += 1;
+        if unit.kind == UnitKind::Session {
+            let sql = "SELECT count(*) FROM user_prompts WHERE session_id = ?1";
+            let prompts = tx.prepare_cached(sql)?.query_row([unit.id], |r| r.get::<_, u32>(0))?;
+            rows += prompts as usize;
+        }
+        if rows > max_rows && n > 0 {
+            break;
+        }
+        n += 1;
+    }
+    Ok(n)
 }
 
 /// The forgotten rows of a project. `sessions`: only those of these sessions, a JSON array.
@@ -255,13 +364,9 @@ fn forgotten(
 }
 
 fn ids(conn: &Connection, sql: &str, value: impl rusqlite::ToSql) -> Result<Vec<i64>> {
-    let mut rows = conn.prepare(sql)?;
+    let mut rows = conn.prepare_cached(sql)?;
     let rows = rows.query_map([value], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn set(ids: &[i64]) -> HashSet<i64> {
-    ids.iter().copied().collect()
 }
 
 fn json(list: &(impl Serialize + ?Sized)) -> String {

@@ -157,19 +157,56 @@ fn planned(conn: &Connection, step: &Step) -> Option<Change> {
     })
 }
 
+/// Moves all rows of a change. Between the pieces, a session stores a row, and the store is one that an export can
+/// tell. Returns how many rows were stored.
+fn finish(conn: &mut Connection, now: i64, session: i64) -> i64 {
+    let mut n = 0;
+    while write(conn, |tx| move_piece(tx, now)) {
+        let unlisted: i64 = conn
+            .query_row(
+                "SELECT count(*) FROM projects p
+                 WHERE (merged_into NOTNULL OR NOT EXISTS (SELECT 1 FROM project_keys WHERE project_id = p.id))
+                   AND (EXISTS (SELECT 1 FROM sessions WHERE project_id = p.id)
+                     OR EXISTS (SELECT 1 FROM observations WHERE project_id = p.id))",
+                [],
+                |r| r.get(0),
+            )
+            .unwrap();
+        assert_eq!(unlisted, 0, "a project with rows has no key or is merged");
+        write(conn, |tx| {
+            tx.execute(
+                "INSERT INTO observations (uuid, session_id, project_id, origin, type, title, backend,
+                   content_hash, created_at_epoch, changed_at_epoch)
+                 SELECT 'later ' || ?2 || ' ' || ?3, id, project_id, 'tool', 'change', 'later', 'b',
+                   'later ' || ?2 || ' ' || ?3, ?2, ?2
+                 FROM sessions WHERE id = ?1",
+                [session, now, n],
+            )?;
+            words::add(tx, RowId::observation(tx.last_insert_rowid()))
+        });
+        n += 1;
+    }
+    n
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn undone_changes_leave_no_trace(steps in proptest::collection::vec(step(), 1..8)) {
+    fn undone_changes_leave_no_trace(
+        steps in proptest::collection::vec(step(), 1..8),
+        session in (1..4_i64, 0..4_i64).prop_map(|(project, n)| project * 10 + n),
+    ) {
         let mut conn = database();
         let before = dump(&conn);
         let mut now = 100;
+        let mut stored_meanwhile = 0;
         for step in &steps {
             now += 10;
             if let Some(change) = planned(&conn, step) {
                 let counts = change.counts();
                 let id = write(&mut conn, |tx| apply(tx, change, now));
+                stored_meanwhile += finish(&mut conn, now, session);
                 let made = get(&conn, id).unwrap().unwrap();
                 prop_assert_eq!(made.change.counts().sessions, counts.sessions);
             }
@@ -184,7 +221,17 @@ proptest! {
             prop_assert_eq!(later(&conn, &stored).unwrap(), None);
             let undone = write(&mut conn, |tx| undo(tx, &stored, now));
             prop_assert_eq!(undone, Undone::default());
+            stored_meanwhile += finish(&mut conn, now, session);
         }
+        let ids = "SELECT o.id FROM observations o JOIN sessions s ON s.id = o.session_id
+             AND s.project_id = o.project_id WHERE o.title = 'later'";
+        let later: Vec<i64> =
+            conn.prepare(ids).unwrap().query_map([], |r| r.get(0)).unwrap().map(|id| id.unwrap()).collect();
+        prop_assert_eq!(later.len() as i64, stored_meanwhile, "the rows of a session stay with it");
+        write(&mut conn, |tx| {
+            later.iter().try_for_each(|id| words::remove(tx, RowId::observation(*id)))?;
+            Ok(tx.execute("DELETE FROM observations WHERE title = 'later'", [])?)
+        });
         prop_assert_eq!(dump(&conn), before);
     }
 }

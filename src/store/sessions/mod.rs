@@ -192,6 +192,14 @@ pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Sessi
     rows(conn, &condition, params![filter.project_id, filter.active, limit as i64])
 }
 
+/// The clients with an event at this time or later, in milliseconds since the epoch.
+pub fn clients_since(conn: &Connection, since: i64) -> Result<Vec<String>> {
+    let sql = "SELECT DISTINCT client FROM sessions WHERE last_event_epoch >= ?1 ORDER BY client";
+    let mut rows = conn.prepare(sql)?;
+    let rows = rows.query_map([since], |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// How many memories a session has. Private turns and superseded observations are not counted.
 pub fn count_memories(conn: &Connection, session_id: i64) -> Result<u64> {
     Ok(conn

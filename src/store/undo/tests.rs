@@ -69,6 +69,7 @@ fn what_is_restored_belongs_to_the_project_that_its_directory_has_joined() {
     let claimed = Project { keys: vec!["dir:/a".into()], ..Project::default() };
     let link = project_changes::link(&conn, &claimed, 2).unwrap();
     write(&mut conn, |tx| project_changes::apply(tx, link, 120));
+    while write(&mut conn, |tx| project_changes::move_piece(tx, 120)) {}
     assert_eq!(texts(&conn, id), ["2/b"]);
     undo(&mut conn);
     let projects = "SELECT content_session_id || p.name FROM sessions s

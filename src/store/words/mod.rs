@@ -82,9 +82,7 @@ pub fn changing<T>(
     rows: &[RowId],
     change: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    if rows.len() > MAX_CHANGED {
-        // Building the index again does not hold the store lock.
-        state::invalidate(tx)?;
+    if leave_to_rebuild(tx, rows.len())? {
         return change();
     }
     rows.iter().try_for_each(|row| remove(tx, *row))?;
@@ -93,7 +91,17 @@ pub fn changing<T>(
     Ok(changed)
 }
 
-/// More rows are not changed in one transaction.
+/// Empties the index if many rows are to change: building it again is faster, and does not hold the store lock.
+/// Returns whether it did.
+pub fn leave_to_rebuild(tx: &Transaction, n_rows: usize) -> Result<bool> {
+    let is_much = n_rows > MAX_CHANGED;
+    if is_much {
+        state::invalidate(tx)?;
+    }
+    Ok(is_much)
+}
+
+/// More rows are not changed in the index.
 const MAX_CHANGED: usize = 5000;
 
 /// The rows of a session.

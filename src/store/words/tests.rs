@@ -163,6 +163,7 @@ fn apply(conn: &mut Connection, step: Step, at: i64) {
                 let claimed = Project { keys, ..Project::default() };
                 let change = project_changes::link(conn, &claimed, to).unwrap();
                 write(conn, |tx| project_changes::apply(tx, change, at));
+                while write(conn, |tx| project_changes::move_piece(tx, at)) {}
             }
         }
         Step::ForgetSession { session } => {

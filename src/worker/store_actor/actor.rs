@@ -24,6 +24,7 @@ use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::elsewhere;
+use crate::store::project_changes;
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
 use crate::store::words;
 use crate::store::{
@@ -476,9 +477,15 @@ impl StoreActor {
         testpoint::at("worker.in_order");
     }
 
-    /// Adds the next rows to a search index that lacks some. Returns whether it lacks more.
-    pub fn build_index(&mut self) -> bool {
+    /// Moves the next rows of a change of projects that was interrupted, or else adds the next rows to a search
+    /// index that lacks some. Returns whether there are more.
+    pub fn maintain(&mut self) -> bool {
         let Some(store) = &mut self.store else { return false };
+        if project_changes::percent(store.connection()).is_ok_and(|percent| percent.is_some()) {
+            let moved = store.write(|tx| project_changes::move_piece(tx, clock::now_ms()));
+            self.maintain_wal(false);
+            return moved.inspect_err(|e| tracing::info!("no rows were moved: {e}")).is_ok();
+        }
         if !words::is_due(store.connection()).unwrap_or(false) {
             return false;
         }

@@ -288,15 +288,15 @@ impl StoreHandle {
 }
 
 /// Handles messages in order. Events that are in the channel at the same time are committed
-/// together; no timer waits for more. While there is none, a search index that lacks rows is built.
+/// together; no timer waits for more. While there is none, changes that were interrupted are completed.
 fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
     let mut next = None;
-    let mut may_lack_rows = true;
+    let mut may_have_rest = true;
     loop {
         let message = match next.take().map_or_else(|| inbox.try_recv(), Ok) {
             Ok(message) => message,
-            Err(TryRecvError::Empty) if may_lack_rows => {
-                may_lack_rows = actor.build_index();
+            Err(TryRecvError::Empty) if may_have_rest => {
+                may_have_rest = actor.maintain();
                 continue;
             }
             Err(TryRecvError::Disconnected) => return,
@@ -305,7 +305,7 @@ fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
                 Err(_) => return,
             },
         };
-        may_lack_rows = true;
+        may_have_rest = true;
         match message {
             Message::Accept { event, reply } => {
                 let mut group = vec![(*event, reply)];
