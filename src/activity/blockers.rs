@@ -7,7 +7,7 @@ use super::files;
 use super::shell::{SimpleCommand, Status};
 use super::shorten::fit;
 use super::verdict::Exit;
-use crate::memory::{Blocker, BlockerKind};
+use crate::memory::{Blocker, BlockerKind, CheckKind, CheckRun, Outcome};
 use crate::text::is_name;
 
 /// Maximum characters of a reason.
@@ -49,6 +49,12 @@ pub fn read(parts: &[SimpleCommand], exit: Exit, output: &str) -> Vec<Blocker> {
         out.extend(refused_by_hook(parts, output));
     }
     out
+}
+
+/// A build whose line failed without words of a known form.
+pub fn unexplained(check: &CheckRun) -> Option<Blocker> {
+    let is_unknown = check.kind == CheckKind::Build && check.outcome == Outcome::Unknown;
+    is_unknown.then(|| Blocker { command: check.key.clone(), ..Blocker::default() })
 }
 
 /// The names under which the commands of a line that worked are known: as [`Blocker::command`], the

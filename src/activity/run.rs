@@ -144,8 +144,11 @@ pub fn read(event: &ToolEvent, command: &str, response: &Payload, base: &PathBas
     run.worked = blockers::worked(&parts, exit, &output);
     let code = exit_code(&output, response);
     let checks: Vec<(usize, &CheckRun)> = places.into_iter().zip(&run.checks).collect();
-    let exit = (exit, code);
-    run.uses = command_uses::read(&parts, &dirs, exit, &checks, &run.blockers, &output, base);
+    run.uses =
+        command_uses::read(&parts, &dirs, (exit, code), &checks, &run.blockers, &output, base);
+    if run.blockers.is_empty() && exit == Exit::Failed {
+        run.blockers.extend(run.checks.iter().filter_map(blockers::unexplained));
+    }
     run
 }
 

@@ -78,7 +78,7 @@ fn sample() -> Selection {
     let mut slow = Turn { request: "Why does the worker start slowly?".into(), ..Turn::default() };
     slow.answer = vec![paragraph(&["Relocation costs 0.8 ms.", "A static binary has none."])];
     slow.evidence.tool_uses = 5;
-    let question = Question { text: "Shall I link it statically?".into(), options: Vec::new() };
+    let question = Question { text: "Shall I link it statically?".into(), ..Question::default() };
     slow.asked = Some(question);
     let mut tidy = Turn { request: "Tidy up the context module".into(), ..Turn::default() };
     tidy.evidence.commits = vec![commit("context: the budget has a file of its own")];

@@ -81,7 +81,10 @@ fn question(turns: &[StoredTurn]) -> Option<Open> {
     let is_answered = turns[at + 1..].iter().any(|stored| answers(&stored.turn));
     let asks = stored.turn.asked.as_ref().filter(|_| !is_answered)?;
     let is_greeting = asks.options.is_empty() && is_small_talk(&stored.turn);
-    (!is_greeting).then(|| stored.open(OpenKind::Asked, asked(asks)))
+    // After the work that was asked for, an offer of more is courtesy.
+    let is_courtesy = asks.is_offer
+        && (stored.turn.evidence.has_change() || !asks.text.contains(['?', '？', '؟']));
+    (!is_greeting && !is_courtesy).then(|| stored.open(OpenKind::Asked, asked(asks)))
 }
 
 /// The steps that are left. A turn that lists steps plans anew. Other turns retire only what they do,

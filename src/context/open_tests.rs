@@ -120,9 +120,20 @@ fn what_the_user_had_to_do_first_is_done_when_the_user_comes_back() {
 
 #[test]
 fn a_greeting_asks_nothing() {
-    let question = Question { text: "How can I help you today?".into(), options: vec![] };
+    let question = Question { text: "How can I help you today?".into(), ..Question::default() };
     let hello = Turn { request: "good morning".into(), asked: Some(question), ..Turn::default() };
     check(vec![hello], &[]);
+}
+
+#[test]
+fn an_offer_of_more_is_not_open_after_a_change() {
+    let text = "Shall I add a limit as well?".to_owned();
+    let offer = Question { text: text.clone(), is_offer: true, ..Question::default() };
+    let asks = |asked: Question| Turn { asked: Some(asked), ..committed() };
+    check(vec![asks(offer.clone())], &[]);
+    check(vec![asks(Question { is_offer: false, ..offer.clone() })], &[&text]);
+    let idle = Turn { asked: Some(offer), evidence: Default::default(), ..committed() };
+    check(vec![idle], &[&text]);
 }
 
 #[test]

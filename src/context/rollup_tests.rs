@@ -144,8 +144,11 @@ fn a_later_turn_plans_anew() {
 
 #[test]
 fn a_question_is_open_until_the_user_replies() {
-    let question =
-        Question { text: "Shall I add a flag?".into(), options: vec!["yes".into(), "no".into()] };
+    let question = Question {
+        text: "Shall I add a flag?".into(),
+        options: vec!["yes".into(), "no".into()],
+        ..Question::default()
+    };
     let asks = Turn { asked: Some(question), done: blocks("x"), ..asked("Fix the parser") };
     let texts = |turns: Vec<Turn>| -> Vec<String> {
         fold(turns).open.into_iter().map(|open| open.text).collect()

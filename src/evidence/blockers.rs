@@ -2,7 +2,7 @@
 
 use super::add_source;
 use crate::activity::{Activity, Event, Run};
-use crate::memory::{Blocker, BlockerKind, EffectKind, Evidence, Outcome};
+use crate::memory::{Blocker, BlockerKind, CheckRun, EffectKind, Evidence, Outcome};
 
 /// Maximum number of open blockers of a turn.
 const MAX_BLOCKERS: usize = 12;
@@ -50,6 +50,11 @@ fn ends(run: &Run, blocker: &Blocker) -> bool {
         BlockerKind::Service => worked(subject),
         BlockerKind::Hook => !run.commits.is_empty() && blocker.command == "git commit",
         BlockerKind::Ci => worked("ci"),
-        BlockerKind::Denied | BlockerKind::Other => false,
+        BlockerKind::Other => {
+            let passes =
+                |check: &CheckRun| check.key == blocker.command && check.outcome == Outcome::Pass;
+            run.checks.iter().any(passes)
+        }
+        BlockerKind::Denied => false,
     }
 }

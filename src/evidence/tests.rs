@@ -279,6 +279,15 @@ fn a_blocker_ends_when_the_same_thing_works() {
 }
 
 #[test]
+fn a_build_that_fails_in_unknown_words_is_a_blocker_until_it_passes() {
+    let build = |run: fn(&str, &str) -> Use| run("npm run build", "vite: something went wrong");
+    let blocked = of(&[build(err)]);
+    assert_eq!(blocked.blockers[0].command, "npm run build");
+    assert_eq!(of(&[build(err), build(ok)]).blockers, []);
+    assert_eq!(of(&[err("pytest", "something went wrong")]).blockers, [], "no build");
+}
+
+#[test]
 fn equal_effects_are_counted() {
     let push = ok("git push", "To x\n   1..2  main -> main");
     let evidence = of(&[push.clone(), push, ok("npm install zod", "")]);

@@ -293,6 +293,9 @@ pub enum StepKind {
 #[serde(default)]
 pub struct Question {
     pub text: String,
+    /// It offers more work, and leaves nothing to decide: `Shall I add a flag?`
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_offer: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
 }
@@ -353,7 +356,7 @@ mod tests {
     #[test]
     fn a_text_is_found_in_the_turn_that_it_comes_from() {
         let options = vec!["Redis".to_owned(), "Kafka; managed".to_owned(), "None".to_owned()];
-        let asked = Some(Question { text: "Which broker?".into(), options });
+        let asked = Some(Question { text: "Which broker?".into(), options, ..Question::default() });
         let earlier = Turn { request: "Pick a broker".into(), asked, ..Turn::default() };
         for (re, expected) in [
             ("Pick a broker", true),

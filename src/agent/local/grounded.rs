@@ -6,7 +6,7 @@
 use super::claims;
 use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
-use super::message::inline::sentences;
+use super::message::inline::{has_question, sentences};
 use super::phrases::words;
 use crate::memory::{Block, BlockKind, CommitMade, Evidence, Outcome};
 
@@ -122,7 +122,7 @@ pub fn mark_done(done: &mut [Block], grounds: &Grounds<'_>) {
 
 /// The same of an answer: it lasts if the user asked a question, or if it repeats what the user said.
 pub fn mark_answer(answer: &mut [Block], request: &str) {
-    let asks = request.contains(['?', '？', '؟']) || Text::new(request).has(Marker::Why);
+    let asks = has_question(request) || Text::new(request).has(Marker::Why);
     let said = words(request);
     let repeats =
         |line: &str| words(line).iter().any(|word| is_telling(word) && said.contains(word));

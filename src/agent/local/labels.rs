@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use super::message::inline::is_question;
 use super::phrases::{Found, Phrases, words};
 
 /// What a heading announces.
@@ -45,28 +46,36 @@ impl Heading {
     }
 }
 
-/// A row of the table. `None` has the words that may stand before a label: `the`, `suggested`.
-type Row = Option<Heading>;
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    Heading(Heading),
+    /// Words that may stand before a label: `the`, `suggested`.
+    Skip,
+    /// The verb behind a label that a sentence begins with: `The cause was`.
+    Be,
+}
 
 static PHRASES: LazyLock<Phrases<Row>> =
     LazyLock::new(|| Phrases::read(include_str!("labels.tsv"), row));
 
 fn row(name: &str) -> Option<Row> {
-    Some(match name {
-        "skip" => None,
-        "next" => Some(Heading::Label(Label::Next)),
-        "user" => Some(Heading::ForUser),
-        "cause" => Some(Heading::Label(Label::Cause)),
-        "decision" => Some(Heading::Label(Label::Decision)),
-        "done" => Some(Heading::Label(Label::Done)),
-        "test" => Some(Heading::Label(Label::Test)),
-        "option" => Some(Heading::Label(Label::Option)),
-        "minor" => Some(Heading::Label(Label::Minor)),
-        "usage" => Some(Heading::Usage),
-        "files" => Some(Heading::Files),
-        "generic" => Some(Heading::Label(Label::Generic)),
+    Some(Row::Heading(match name {
+        "skip" => return Some(Row::Skip),
+        "be" => return Some(Row::Be),
+        "next" => Heading::Label(Label::Next),
+        "user" => Heading::ForUser,
+        "cause" => Heading::Label(Label::Cause),
+        "decision" => Heading::Label(Label::Decision),
+        "done" => Heading::Label(Label::Done),
+        "test" => Heading::Label(Label::Test),
+        "option" => Heading::Label(Label::Option),
+        "minor" => Heading::Label(Label::Minor),
+        "usage" => Heading::Usage,
+        "files" => Heading::Files,
+        "generic" => Heading::Label(Label::Generic),
         _ => return None,
-    })
+    }))
 }
 
 /// Maximum words before a label.
@@ -102,19 +111,39 @@ pub fn heading(text: &str) -> Option<Heading> {
     for _ in 0..=MAX_SKIPPED {
         let fits = |found: &Found<Row>| found.open || found.end == words.len();
         for found in PHRASES.at(&words, at).filter(fits) {
-            if let Some(heading) = found.row
+            if let Row::Heading(heading) = found.row
                 && best.is_none_or(|(length, _)| found.end - at > length)
             {
                 best = Some((found.end - at, heading));
             }
         }
-        let skipped = PHRASES.at(&words, at).filter(|found| found.row.is_none()).map(|f| f.end);
-        match skipped.max() {
+        match skipped(&words, at) {
             Some(end) if best.is_none() => at = end,
             _ => break,
         }
     }
     best.map(|(_, heading)| heading)
+}
+
+/// The end of the words at `at` that may stand before a label.
+fn skipped(words: &[String], at: usize) -> Option<usize> {
+    PHRASES.at(words, at).filter(|found| found.row == Row::Skip).map(|found| found.end).max()
+}
+
+/// Whether a sentence states a cause: `The root cause was a stale lock.`
+pub fn states_cause(sentence: &str) -> bool {
+    const CAUSE: Row = Row::Heading(Heading::Label(Label::Cause));
+    let words = words(sentence);
+    let mut at = Some(0);
+    for _ in 0..=MAX_SKIPPED {
+        let Some(start) = at else { break };
+        let mut causes = PHRASES.at(&words, start).filter(|found| found.row == CAUSE);
+        if causes.any(|cause| PHRASES.at(&words, cause.end).any(|found| found.row == Row::Be)) {
+            return !is_question(sentence);
+        }
+        at = skipped(&words, start);
+    }
+    false
 }
 
 /// The heading up to its first remark: `Cause` of `Cause & fix`, `Next` of `Next — the CLI`.
@@ -191,6 +220,28 @@ mod tests {
             "2",
         ];
         check(None, &headings);
+    }
+
+    #[test]
+    fn sentences_state_causes() {
+        for text in [
+            "The root cause was a stale lock.",
+            "Die Ursache war ein alter Cache.",
+            "La cause était un verrou périmé.",
+            "La causa era un bloqueo viejo.",
+            "A causa era um cache antigo.",
+            "La causa era un lock vecchio.",
+            "Причина была в старом кэше.",
+            "原因是缓存过期。",
+            "原因はキャッシュでした。",
+            "원인은 오래된 캐시였습니다.",
+            "السبب هو القفل القديم.",
+        ] {
+            assert!(states_cause(text), "{text}");
+        }
+        for text in ["The lock was stale.", "Was the cause a lock?", "The test is red."] {
+            assert!(!states_cause(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! The table of markers: phrases of twelve languages that show what a sentence of a user is.
-//!
-//! `markers.tsv` has a row per marker and a column per language. Phrases stand between `|`. `^` means
-//! the beginning of the sentence, `*` the end of a stem, `…` any words between two parts. Chinese,
-//! Japanese, Korean and Arabic phrases match inside of words, all others match whole words.
+//! The phrases that show what a sentence of a user is.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use super::phrases::rows;
+use super::phrases::{Found, Phrases, is_word, rows, tokens, words};
 
-const TABLE: &str = include_str!("markers.tsv");
+static PHRASES: LazyLock<Phrases<Marker>> =
+    LazyLock::new(|| Phrases::read(include_str!("markers.tsv"), row));
+
+fn row(name: &str) -> Option<Marker> {
+    Marker::ALL.iter().find(|(_, known)| *known == name).map(|(marker, _)| *marker)
+}
 
 rows! {
     Marker:
@@ -75,265 +76,128 @@ rows! {
     Pronoun = "pronoun",
 }
 
-/// The languages, in the order of the columns.
-const LANGUAGES: [&str; 12] =
-    ["en", "de", "fr", "es", "pt", "it", "ru", "zh", "ja", "ko", "ar", "tr"];
-
-/// A phrase of the table.
-struct Phrase {
-    language: &'static str,
-    begins: bool,
-    /// With the spaces that make them whole words.
-    parts: Vec<String>,
-    /// Without punctuation.
-    bare: String,
-}
-
 /// A sentence, prepared for the table.
 #[derive(Clone, Debug)]
 pub struct Text {
-    /// Lowercase, with a space around each word and each punctuation mark.
-    spaced: String,
-    /// The words alone.
-    bare: String,
-    scripts: Scripts,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Scripts {
-    cyrillic: bool,
-    han: bool,
-    kana: bool,
-    hangul: bool,
-    arabic: bool,
-}
-
-impl Scripts {
-    fn of(text: &str) -> Scripts {
-        let mut scripts = Scripts::default();
-        for c in text.chars() {
-            match c {
-                '\u{400}'..='\u{4ff}' => scripts.cyrillic = true,
-                '\u{600}'..='\u{6ff}' => scripts.arabic = true,
-                '\u{3040}'..='\u{30ff}' => scripts.kana = true,
-                '\u{4e00}'..='\u{9fff}' => scripts.han = true,
-                '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}' => scripts.hangul = true,
-                _ => {}
-            }
-        }
-        scripts
-    }
-
-    /// Whether a text of these scripts may be of the language.
-    fn allow(self, language: &str) -> bool {
-        match language {
-            "ru" => self.cyrillic,
-            "zh" => self.han && !self.kana,
-            "ja" => self.han || self.kana,
-            "ko" => self.hangul,
-            "ar" => self.arabic,
-            _ => true,
-        }
-    }
+    /// The words and punctuation marks.
+    tokens: Vec<String>,
+    found: Vec<Found<Marker>>,
+    length: usize,
+    /// Words are not set apart by spaces.
+    is_unspaced: bool,
+    matches_inside: bool,
 }
 
 impl Text {
     pub fn new(text: &str) -> Text {
-        let spaced = spaced(text.trim_start_matches(|c: char| !c.is_alphanumeric()));
-        let bare = bare(&spaced);
-        Text { scripts: Scripts::of(&spaced), spaced: format!(" {spaced} "), bare }
+        let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let has = |wanted: fn(char) -> bool| text.contains(wanted);
+        let is_kana = |c| matches!(c, '\u{3040}'..='\u{30ff}');
+        let tokens = tokens(text);
+        // Chinese phrases are single characters that Japanese has too.
+        let found = PHRASES.find(&tokens).filter(|found| found.language != "zh" || !has(is_kana));
+        Text {
+            found: found.collect(),
+            length: length(text),
+            is_unspaced: has(is_wide),
+            matches_inside: has(|c| {
+                is_wide(c)
+                    || matches!(c, '\u{600}'..='\u{6ff}' | '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}')
+            }),
+            tokens,
+        }
     }
 
     /// Whether the sentence contains one of the marker's phrases.
     pub fn has(&self, marker: Marker) -> bool {
-        self.phrases(marker).any(|phrase| phrase.is_in(&self.spaced))
+        self.all(marker).next().is_some()
     }
 
     /// Whether the sentence is one of the marker's phrases.
     pub fn is(&self, marker: Marker) -> bool {
-        let compact = self.compact();
-        self.phrases(marker).any(|phrase| {
-            phrase.bare == self.bare || is_unspaced(phrase.language) && phrase.bare == compact
-        })
+        let words: Vec<&str> = self.words().collect();
+        self.is_word(&words.join(" "), marker)
     }
 
-    /// Whether the first word is one of the marker's phrases. The verb of a Turkish sentence is its
-    /// last word, and scripts without spaces have no words.
+    /// Whether the sentence begins with one of the marker's phrases. The verb of a Turkish sentence is its
+    /// last word, and scripts without spaces have no first word.
     pub fn begins(&self, marker: Marker) -> bool {
-        let first = self.words().next().unwrap_or("");
-        let last = self.words().next_back().unwrap_or("");
-        self.phrases(marker).any(|phrase| match phrase.language {
-            "tr" => phrase.bare == first || phrase.bare == last,
-            language if is_unspaced(language) => phrase.is_in(&self.spaced),
-            _ => phrase.bare == first,
-        })
+        self.has_early(marker, 1)
     }
 
-    /// Whether one of the first `n` words is one of the marker's phrases. In languages with the verb at
-    /// the end and in scripts without spaces, any word counts.
+    /// Whether one of the marker's phrases begins within the first `n` words. In languages with the verb
+    /// at the end and in scripts without spaces, any place counts.
     pub fn has_early(&self, marker: Marker, n: usize) -> bool {
-        self.phrases(marker).any(|phrase| match phrase.language {
-            "tr" => phrase.is_in(&self.spaced),
-            language if is_unspaced(language) => phrase.is_in(&self.spaced),
-            _ => self.words().take(n).any(|word| word == phrase.bare),
+        let n_words = self.words().count();
+        self.all(marker).any(|found| {
+            let before = self.tokens[..found.start].iter().filter(|token| is_word(token)).count();
+            match found.language {
+                "zh" | "ja" | "ko" | "ar" => true,
+                "tr" => before < n || n > 1 || before + 1 == n_words,
+                _ => before < n,
+            }
         })
     }
 
-    /// Whether all words are phrases of one of the markers.
+    /// Whether the sentence ends with one of the marker's phrases.
+    pub fn ends(&self, marker: Marker) -> bool {
+        self.all(marker).any(|found| !self.tokens[found.end..].iter().any(|token| is_word(token)))
+    }
+
+    /// Whether all words belong to phrases of the markers.
     pub fn consists_of(&self, markers: &[Marker]) -> bool {
-        let of_marker = |word: &str| {
-            markers.iter().any(|marker| self.phrases(*marker).any(|phrase| phrase.bare == word))
+        let is_covered = |at: usize| {
+            self.found
+                .iter()
+                .any(|found| markers.contains(&found.row) && (found.start..found.end).contains(&at))
         };
-        !self.bare.is_empty() && self.words().all(of_marker)
+        let mut words = (0..self.tokens.len()).filter(|at| is_word(&self.tokens[*at])).peekable();
+        words.peek().is_some() && words.all(is_covered)
     }
 
     /// Whether a word is one of the marker's phrases.
     pub fn is_word(&self, word: &str, marker: Marker) -> bool {
-        self.phrases(marker).any(|phrase| phrase.bare == word)
+        let word = words(word);
+        PHRASES.at(&word, 0).any(|found| found.row == marker && found.end == word.len())
+    }
+
+    pub fn all(&self, marker: Marker) -> impl Iterator<Item = &Found<Marker>> {
+        self.found.iter().filter(move |found| found.row == marker)
     }
 
     pub fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.bare.split(' ').filter(|word| !word.is_empty())
+        self.tokens().filter(|token| is_word(token))
     }
 
     /// The words and the punctuation marks.
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.spaced.split(' ').filter(|token| !token.is_empty())
+        self.tokens.iter().map(String::as_str)
     }
 
     /// The number of words. Two characters of a script without spaces count as a word.
     pub fn length(&self) -> usize {
-        let wide = |c: &char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}');
-        let n_wide = self.bare.chars().filter(wide).count();
-        let plain = self.words().filter(|word| !word.chars().any(|c| wide(&c))).count();
-        plain + n_wide.div_ceil(2)
+        self.length
     }
 
     /// Whether the text has words that are not set apart by spaces.
     pub fn is_unspaced(&self) -> bool {
-        self.scripts.han || self.scripts.kana
+        self.is_unspaced
     }
 
-    /// Whether phrases match inside of the words of the text.
+    /// Whether the languages of the script join words, or put the verb at the end.
     pub fn matches_inside(&self) -> bool {
-        self.is_unspaced() || self.scripts.hangul || self.scripts.arabic
-    }
-
-    fn compact(&self) -> String {
-        self.bare.replace(' ', "")
-    }
-
-    fn phrases(&self, marker: Marker) -> impl Iterator<Item = &'static Phrase> {
-        let scripts = self.scripts;
-        table()[marker as usize].iter().filter(move |phrase| scripts.allow(phrase.language))
+        self.matches_inside
     }
 }
 
-impl Phrase {
-    fn new(language: &'static str, text: &str) -> Phrase {
-        let begins = text.starts_with('^');
-        let text = text.trim_start_matches('^');
-        let part = |part: &str| {
-            let is_stem = part.ends_with('*');
-            let words = spaced(part.trim_end_matches('*'));
-            match (is_unspaced(language), is_stem) {
-                (true, _) => words,
-                (false, true) => format!(" {words}"),
-                (false, false) => format!(" {words} "),
-            }
-        };
-        Phrase {
-            language,
-            begins,
-            parts: text.split('…').map(|text| part(text.trim())).collect(),
-            bare: bare(&spaced(text)),
-        }
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        let mut rest = if is_unspaced(self.language) { text.trim_start() } else { text };
-        for (nth, part) in self.parts.iter().enumerate() {
-            let found = match nth == 0 && self.begins {
-                true => rest.starts_with(part.as_str()).then_some(0),
-                false => rest.find(part.as_str()),
-            };
-            let Some(at) = found else { return false };
-            // The space after one word is the space before the next.
-            let end = at + part.len();
-            rest = &rest[if part.ends_with(' ') { end - 1 } else { end }..];
-        }
-        true
-    }
+fn length(text: &str) -> usize {
+    let words = text.split(|c: char| !c.is_alphanumeric() && !"'’._".contains(c));
+    let plain = words.filter(|word| is_word(word) && !word.contains(is_wide)).count();
+    plain + text.chars().filter(|c| is_wide(*c)).count().div_ceil(2)
 }
 
-fn is_unspaced(language: &str) -> bool {
-    matches!(language, "zh" | "ja" | "ko" | "ar")
-}
-
-/// Lowercase, with one space between words and punctuation marks. Apostrophes and points within a word
-/// stay, and a hyphen there becomes a space.
-fn spaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut chars = text.chars().flat_map(char::to_lowercase).peekable();
-    let mut last = ' ';
-    while let Some(c) = chars.next() {
-        let c = if matches!(c, '’' | 'ʼ') { '\'' } else { c };
-        let within = last.is_alphanumeric() && chars.peek().is_some_and(|c| c.is_alphanumeric());
-        let c = if c == '-' && within { ' ' } else { c };
-        let joins = within && matches!(c, '\'' | '.' | '_');
-        match c {
-            // The dot that lowercase İ leaves.
-            '\u{307}' => continue,
-            c if c.is_alphanumeric() || joins => {
-                if is_mark(last) {
-                    out.push(' ');
-                }
-                out.push(c);
-            }
-            c if c.is_whitespace() || c == '`' => {
-                if last != ' ' {
-                    out.push(' ');
-                }
-                last = ' ';
-                continue;
-            }
-            c => {
-                if last != ' ' {
-                    out.push(' ');
-                }
-                out.push(c);
-            }
-        }
-        last = if joins { 'x' } else { c };
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
-
-fn is_mark(c: char) -> bool {
-    !c.is_alphanumeric() && c != ' '
-}
-
-/// The words of a spaced text without its punctuation marks.
-fn bare(spaced: &str) -> String {
-    let words = spaced.split(' ').filter(|word| word.contains(char::is_alphanumeric));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn table() -> &'static Vec<Vec<Phrase>> {
-    static PHRASES: OnceLock<Vec<Vec<Phrase>>> = OnceLock::new();
-    PHRASES.get_or_init(|| {
-        let row = |name: &str| {
-            let mut rows = TABLE.lines().map(|line| line.split('\t'));
-            let cells = rows.find_map(|mut row| (row.next() == Some(name)).then_some(row));
-            let phrases = |(language, cell): (&'static str, &'static str)| {
-                let phrases = cell.split('|').filter(|phrase| !phrase.is_empty());
-                phrases.map(move |phrase| Phrase::new(language, phrase))
-            };
-            LANGUAGES.into_iter().zip(cells.into_iter().flatten()).flat_map(phrases).collect()
-        };
-        Marker::ALL.iter().map(|(_, name)| row(name)).collect()
-    })
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}')
 }
 
 #[cfg(test)]
@@ -341,23 +205,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_all_markers_and_languages() {
-        let mut lines = TABLE.lines();
-        let header: Vec<&str> = lines.next().unwrap().split('\t').collect();
-        assert_eq!(header[1..], LANGUAGES);
-        let names: Vec<&str> = lines
-            .map(|line| {
-                let cells: Vec<&str> = line.split('\t').collect();
-                assert_eq!(cells.len(), 13, "{}", cells[0]);
-                assert!(cells[1..].iter().all(|cell| *cell == cell.to_lowercase()), "{}", cells[0]);
-                cells[0]
-            })
-            .collect();
-        let markers: Vec<&str> = Marker::ALL.iter().map(|(_, name)| *name).collect();
-        assert_eq!(names, markers);
-        for (nth, (marker, _)) in Marker::ALL.iter().enumerate() {
-            assert_eq!(*marker as usize, nth);
-        }
+    fn the_table_names_known_rows() {
+        let names = include_str!("markers.tsv").lines().skip(1);
+        let names: Vec<&str> = names.map(|line| line.split('\t').next().unwrap()).collect();
+        let known: Vec<&str> = Marker::ALL.iter().map(|(_, name)| *name).collect();
+        assert_eq!(names, known);
     }
 
     #[test]

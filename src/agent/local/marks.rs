@@ -1,8 +1,9 @@
-//! Words that say what a sentence wants: an order, an offer, a condition, what is left.
+//! Words that say what a sentence of the assistant wants or claims: an order, an offer, a condition, what
+//! is left; a check and its pass, a written file, a commit, a failure.
 
 use std::sync::LazyLock;
 
-use super::message::inline::codes;
+use super::message::inline::{codes, is_question};
 use super::phrases::{Found, Phrases, rows, words};
 
 /// Longer sentences are read up to here, in characters.
@@ -48,8 +49,6 @@ rows! {
     Handoff = "handoff",
     /// What comes next: `next up`, `ready for`.
     Follow = "follow",
-    /// A part of a plan: `phase`, `ticket`.
-    Unit = "unit",
     Nothing = "nothing",
     /// How it was before, or what was thought of and not done: `used to`, `I considered`.
     Former = "former",
@@ -61,10 +60,38 @@ rows! {
     Expected = "expected",
     /// Praise of the own work: `everything works`, `ready to merge`.
     Boast = "boast",
+    /// A part of a plan: `phase`, `ticket`. This mark and those below also stand in code.
+    Unit = "unit",
+    Test = "test",
+    Build = "build",
+    Lint = "lint",
+    Types = "types",
+    Pass = "pass",
+    /// What makes a claimed pass none: a denial, a condition, a failure.
+    Not = "not",
+    All = "all",
+    /// A part of the checks: `new`, `unit`.
+    Part = "part",
+    Wrote = "wrote",
+    /// What makes a written file none.
+    Negated = "negated",
+    /// Words before a file that was only read: `from`.
+    Source = "source",
+    Committed = "committed",
+    Pushed = "pushed",
+    Fail = "fail",
+    /// A failure as the verb of the sentence: `fails`, `is broken`.
+    Breaks = "breaks",
+    Need = "need",
+    Solved = "solved",
+    Hook = "hook",
+    Ci = "ci",
+    /// A new state against the one before: `now`, `no longer`.
+    Now = "now",
 }
 
 static PHRASES: LazyLock<Phrases<Mark>> =
-    LazyLock::new(|| Phrases::read(include_str!("steps.tsv"), row));
+    LazyLock::new(|| Phrases::read(include_str!("marks.tsv"), row));
 
 fn row(name: &str) -> Option<Mark> {
     Mark::ALL.iter().find(|(_, known)| *known == name).map(|(mark, _)| *mark)
@@ -74,7 +101,7 @@ fn row(name: &str) -> Option<Mark> {
 #[derive(Debug)]
 pub struct Marked<'a> {
     pub text: &'a str,
-    words: Vec<String>,
+    pub words: Vec<String>,
     marks: Vec<Found<Mark>>,
 }
 
@@ -84,7 +111,8 @@ impl<'a> Marked<'a> {
         let (words, is_code) = with_code(read);
         let is_said = |found: &Found<Mark>| {
             // `deploy.yml` begins no order.
-            found.row == Mark::Unit || !is_code.get(found.start).copied().unwrap_or_default()
+            found.row as u8 >= Mark::Unit as u8
+                || !is_code.get(found.start).copied().unwrap_or_default()
         };
         let marks = PHRASES.find(&words).filter(is_said).collect();
         Marked { text, words, marks }
@@ -94,7 +122,7 @@ impl<'a> Marked<'a> {
         self.all(mark).next().is_some()
     }
 
-    fn all(&self, mark: Mark) -> impl Iterator<Item = &Found<Mark>> {
+    pub fn all(&self, mark: Mark) -> impl Iterator<Item = &Found<Mark>> {
         self.marks.iter().filter(move |found| found.row == mark)
     }
 
@@ -149,7 +177,7 @@ impl<'a> Marked<'a> {
     }
 
     pub fn is_question(&self) -> bool {
-        self.text.trim_end_matches(['*', '"', '”', ')', ' ']).ends_with(['?', '？', '؟'])
+        is_question(self.text)
     }
 
     /// Whether the assistant asks or offers, or the sentence begins with a condition.
@@ -222,19 +250,6 @@ impl<'a> Marked<'a> {
             starts.push(at);
         }
         starts
-    }
-
-    /// Whether it offers what another sentence says: `Shall I do that?`
-    pub fn offers_pronoun(&self) -> bool {
-        const MAX_WORDS: usize = 8;
-        const PRONOUNS: [&str; 14] = [
-            "that", "this", "it", "das", "dies", "cela", "ca", "eso", "esto", "isso", "isto", "lo",
-            "это", "bunu",
-        ];
-        self.has(Mark::Offer)
-            && self.words.len() <= MAX_WORDS
-            && !self.has_code()
-            && self.words.iter().any(|word| PRONOUNS.contains(&word.as_str()))
     }
 
     /// Whether it names something: code, a variable, an address, a path.
@@ -361,7 +376,7 @@ mod tests {
 
     #[test]
     fn the_table_is_complete() {
-        check_table(include_str!("steps.tsv"), row);
+        check_table(include_str!("marks.tsv"), row);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 //! - `root cause`: these words in a row
 //! - `gerek*`: a word that begins so
 //! - `hat … gemacht`: up to eight words between
+//! - `^remember`: at the beginning of the text
 //! - `next steps+`: in a heading, more words may follow
 //!
-//! Case, accents and punctuation do not count. Chinese, Japanese and Korean text has no spaces between
-//! words, so each character counts as a word.
+//! Case and accents do not count, nor the article and the conjunctions that Arabic writes together with
+//! a word. Chinese, Japanese and Korean text has no spaces between words, so each character counts as a
+//! word. Punctuation counts in texts that are split into `tokens`.
 
 use std::collections::HashMap;
 
@@ -33,6 +35,10 @@ pub(super) use rows;
 /// Maximum words that `…` stands for.
 const MAX_GAP: usize = 8;
 
+/// The languages, in the order of the columns.
+pub const LANGUAGES: [&str; 12] =
+    ["en", "de", "fr", "es", "pt", "it", "ru", "zh", "ja", "ko", "ar", "tr"];
+
 /// The phrases of a table. `R` names its rows.
 #[derive(Debug)]
 pub struct Phrases<R> {
@@ -45,7 +51,10 @@ pub struct Phrases<R> {
 #[derive(Debug)]
 struct Phrase<R> {
     row: R,
+    language: &'static str,
     parts: Vec<Part>,
+    /// Only at the beginning of a text.
+    begins: bool,
     /// In a heading, more words may follow.
     open: bool,
 }
@@ -61,6 +70,7 @@ enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found<R> {
     pub row: R,
+    pub language: &'static str,
     /// Position of its first word, and of the word after its last.
     pub start: usize,
     pub end: usize,
@@ -76,29 +86,27 @@ impl<R: Copy> Phrases<R> {
         for line in table.lines().skip(1) {
             let mut cells = line.split('\t');
             let Some(row) = cells.next().and_then(&row) else { continue };
-            for text in cells.flat_map(|cell| cell.split('|')) {
-                phrases.add(row, text.trim());
+            for (language, cell) in LANGUAGES.into_iter().zip(cells) {
+                cell.split('|').for_each(|text| phrases.add(row, language, text.trim()));
             }
         }
         phrases
     }
 
-    fn add(&mut self, row: R, text: &str) {
-        let (text, open) = match text.strip_suffix('+') {
-            Some(text) => (text, true),
-            None => (text, false),
-        };
+    fn add(&mut self, row: R, language: &'static str, text: &str) {
+        let (text, open) = text.strip_suffix('+').map_or((text, false), |text| (text, true));
+        let (text, begins) = text.strip_prefix('^').map_or((text, false), |text| (text, true));
         let mut parts = Vec::new();
         for word in text.split_whitespace() {
             match (word, word.strip_suffix('*')) {
                 ("…", _) => parts.push(Part::Gap),
                 (_, Some(stem)) => {
-                    parts.extend(words(stem).into_iter().map(Part::Word));
+                    parts.extend(tokens(stem).into_iter().map(Part::Word));
                     if let Some(Part::Word(last)) = parts.pop() {
                         parts.push(Part::Beginning(last));
                     }
                 }
-                _ => parts.extend(words(word).into_iter().map(Part::Word)),
+                _ => parts.extend(tokens(word).into_iter().map(Part::Word)),
             }
         }
         let phrases = match parts.first() {
@@ -109,7 +117,7 @@ impl<R: Copy> Phrases<R> {
             }
             Some(Part::Gap) | None => return,
         };
-        phrases.push(Phrase { row, parts, open });
+        phrases.push(Phrase { row, language, parts, begins, open });
     }
 
     /// The phrases that begin at word `at`.
@@ -121,9 +129,11 @@ impl<R: Copy> Phrases<R> {
         let word = text.get(at).map(String::as_str).unwrap_or_default();
         let whole = self.whole.get(word).into_iter().flatten();
         let begun = word.chars().next().and_then(|first| self.begun.get(&first));
-        whole.chain(begun.into_iter().flatten()).filter_map(move |phrase| {
+        let all = whole.chain(begun.into_iter().flatten());
+        all.filter(move |phrase| at == 0 || !phrase.begins).filter_map(move |phrase| {
             let end = matches(&phrase.parts, text, at)?;
-            Some(Found { row: phrase.row, start: at, end, open: phrase.open })
+            let Phrase { row, language, open, .. } = *phrase;
+            Some(Found { row, language, start: at, end, open })
         })
     }
 
@@ -148,18 +158,48 @@ fn matches(parts: &[Part], text: &[String], at: usize) -> Option<usize> {
 
 /// The words of a text in the form that phrases are compared in: lower case, without accents.
 pub fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
+    let mut words = tokens(text);
+    words.retain(|word| is_word(word));
+    words
+}
+
+/// Whether a token is no punctuation mark.
+pub fn is_word(token: &str) -> bool {
+    token.contains(|c: char| c.is_alphanumeric() || stands_alone(c))
+}
+
+/// The words and the punctuation marks between them. A mark within a word (`don't`, `v1.2`) separates its
+/// parts, and is no token.
+pub fn tokens(text: &str) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
     let mut word = String::new();
+    // A mark is a token unless the next character continues the word before it.
+    let mut mark: Option<char> = None;
     let mut add = |c: char| {
         if is_mark(c) {
             return;
         }
-        if stands_alone(c) {
-            words.extend([std::mem::take(&mut word), c.to_string()]);
-        } else if c.is_alphanumeric() {
-            word.push(c);
-        } else {
-            words.push(std::mem::take(&mut word));
+        if c.is_alphanumeric() || stands_alone(c) {
+            if let Some(mark) = mark.take() {
+                let joins = !word.is_empty() && matches!(mark, '\'' | '.' | '_' | '-');
+                push_word(&mut tokens, &mut word);
+                tokens.extend((!joins).then(|| mark.to_string()));
+            }
+            if stands_alone(c) {
+                push_word(&mut tokens, &mut word);
+                tokens.push(c.to_string());
+            } else {
+                word.push(c);
+            }
+            return;
+        }
+        if let Some(mark) = mark.take() {
+            push_word(&mut tokens, &mut word);
+            tokens.push(mark.to_string());
+        }
+        match c.is_whitespace() || c == '`' {
+            true => push_word(&mut tokens, &mut word),
+            false => mark = Some(c),
         }
     };
     if text.is_ascii() {
@@ -167,11 +207,31 @@ pub fn words(text: &str) -> Vec<String> {
     } else {
         let nfd = DecomposingNormalizerBorrowed::new_nfd();
         let lower = text.chars().flat_map(char::to_lowercase);
-        nfd.normalize_iter(lower).for_each(|c| add(if c == 'ı' { 'i' } else { c }));
+        nfd.normalize_iter(lower).for_each(|c| {
+            add(match c {
+                'ı' => 'i',
+                '’' | 'ʼ' => '\'',
+                c => c,
+            })
+        });
     }
-    words.push(word);
-    words.retain(|word| !word.is_empty());
-    words
+    add(' ');
+    tokens
+}
+
+fn push_word(tokens: &mut Vec<String>, word: &mut String) {
+    if !word.is_empty() {
+        tokens.push(bare_arabic(word).to_owned());
+        word.clear();
+    }
+}
+
+/// A word without the article and the conjunctions that Arabic writes together with it.
+fn bare_arabic(word: &str) -> &str {
+    const PREFIXES: [&str; 8] = ["وال", "فال", "بال", "كال", "لل", "ال", "و", "ف"];
+    const MIN_LETTERS: usize = 3;
+    let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
+    rest.filter(|rest| rest.chars().count() >= MIN_LETTERS).unwrap_or(word)
 }
 
 /// Accents, vowel signs of Arabic and its letter stretcher.
@@ -190,8 +250,8 @@ fn stands_alone(c: char) -> bool {
 /// Expects that a table names only known rows and has a phrase for each of them in every language.
 #[cfg(test)]
 pub fn check_table<R>(table: &str, row: impl Fn(&str) -> Option<R>) {
-    const HEADER: &str = "row\ten\tde\tfr\tes\tpt\tit\tru\tzh\tja\tko\tar\ttr";
-    assert_eq!(table.lines().next(), Some(HEADER));
+    let header = format!("row\t{}", LANGUAGES.join("\t"));
+    assert_eq!(table.lines().next(), Some(header.as_str()));
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
         assert!(row(cells[0]).is_some(), "{}", cells[0]);
@@ -207,7 +267,7 @@ mod tests {
     fn found(table: &str, text: &str) -> Vec<(usize, usize)> {
         let table = format!("row\ten\nx\t{table}");
         let phrases = Phrases::read(&table, |_| Some(()));
-        phrases.find(&words(text)).map(|found| (found.start, found.end)).collect()
+        phrases.find(&tokens(text)).map(|found| (found.start, found.end)).collect()
     }
 
     #[test]
@@ -217,7 +277,7 @@ mod tests {
         check("Nächste e\u{301}tape", "nachste etape");
         check("İLERİ ışık", "ileri isik");
         check("次のステップ", "次 の ス テ ッ フ \u{309a}");
-        check("التّالي", "التالي");
+        check("التّالي", "تالي");
         check("", "");
     }
 
@@ -229,6 +289,9 @@ mod tests {
         assert_eq!(found("habe … gemacht", "ich habe das alles gemacht"), [(1, 5)]);
         assert_eq!(found("a … b", "a x x x x x x x x x b"), []);
         assert_eq!(found("필요하", "설정이 필요합니다").len(), 1);
+        assert_eq!(found("^remember :", "Remember: tabs. Remember: spaces"), [(0, 2)]);
+        assert_eq!(found(", not", "pnpm, not npm"), [(1, 3)]);
+        assert_eq!(found("مفتاح", "والمفتاح هنا"), [(0, 1)]);
     }
 
     proptest::proptest! {

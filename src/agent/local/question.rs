@@ -4,6 +4,7 @@ use super::labels::Label;
 use super::marks::{Mark, Marked};
 use super::message::Part;
 use super::message::budget::cut;
+use super::message::inline::has_question;
 use crate::memory::{BlockKind, Question};
 
 const MAX_OPTIONS: usize = 8;
@@ -24,7 +25,8 @@ pub fn take(parts: &mut Vec<Part>) -> Option<Question> {
             if options.is_empty() && (listed || chooses) {
                 options = take_list(parts, part, listed);
             }
-            Some(Question { text: cut(&text, MAX_QUESTION), options })
+            let offers = Marked::read(&text).has(Mark::Offer) && !chooses && options.is_empty();
+            Some(Question { text: cut(&text, MAX_QUESTION), is_offer: offers, options })
         }
         None => None,
     };
@@ -50,7 +52,7 @@ fn take_sentences(parts: &mut [Part]) -> Option<Asked> {
         return in_paragraph(parts, last).map(|text| Asked { text, part: last, listed: false });
     }
     let lead = Marked::read(&parts[last].lead_in);
-    if asks(&lead) || lead.text.contains(['?', '？', '؟']) {
+    if asks(&lead) || has_question(lead.text) {
         let text = std::mem::take(&mut parts[last].lead_in);
         return Some(Asked { text, part: last, listed: true });
     }
@@ -100,12 +102,11 @@ fn in_paragraph(parts: &mut [Part], at: usize) -> Option<String> {
         }
     }
     // `We could also cache it. Shall I do that?`: an idea.
-    if asked.len() == 1
-        && let Some(before) = asked[0].checked_sub(1)
-        && Marked::read(&lines[asked[0]].text).offers_pronoun()
-        && Marked::read(&lines[before].text).has(Mark::Hypothetical)
+    if let ([only], Some(before)) =
+        (asked.as_slice(), asked.first().and_then(|at| at.checked_sub(1)))
+        && is_idea(&Marked::read(&lines[before].text), &Marked::read(&lines[*only].text))
     {
-        dropped.extend([before, asked[0]]);
+        dropped.push(before);
         text.clear();
     }
     let text = text.join(" ");
@@ -116,6 +117,10 @@ fn in_paragraph(parts: &mut [Part], at: usize) -> Option<String> {
         !gone(line - 1)
     });
     (!text.is_empty()).then_some(text)
+}
+
+fn is_idea(before: &Marked<'_>, asked: &Marked<'_>) -> bool {
+    before.has(Mark::Hypothetical) && asked.has(Mark::Offer) && !asked.has_code()
 }
 
 /// Whether a sentence asks the user, with a question mark or without: `Let me know which you prefer.`

@@ -1,6 +1,7 @@
 //! Renders a turn: the text columns of its summary row. The only place where evidence becomes
 //! sentences, beside the context.
 
+use super::message::inline::capitalized;
 use crate::activity::fit;
 use crate::memory::{
     Block, BlockKind, CheckRun, ClaimKind, CommitMade, Effect, Outcome, Summary, Turn,
@@ -223,9 +224,7 @@ fn investigated(turn: &Turn) -> String {
     if !pages.is_empty() {
         parts.push(format!("looked up {}", some(&pages, 2)));
     }
-    let text = parts.join("; ");
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    capitalized(&parts.join("; "))
 }
 
 /// The first items, and how many there are beyond them.

@@ -1,6 +1,7 @@
 //! What a short reply answers.
 
 use super::markers::{Marker, Text};
+use super::message::inline::has_question;
 use crate::memory::Question;
 
 /// Longer replies are requests of their own.
@@ -23,17 +24,17 @@ pub fn answers(reply: &str, asked: &Question) -> String {
 }
 
 fn first_word_is(text: &Text, marker: Marker) -> bool {
-    text.length() <= MAX_WORDS && text.words().next().is_some_and(|word| text.is_word(word, marker))
+    text.length() <= MAX_WORDS && text.begins(marker)
 }
 
 /// The options that a reply chooses: `2`, `b)`, `the second`, `both`, `PostgreSQL please`.
 pub fn chosen<'a>(reply: &str, asked: &'a Question) -> Vec<&'a str> {
     let options: Vec<&str> = asked.options.iter().map(String::as_str).collect();
     let text = Text::new(reply);
-    if options.is_empty() || reply.contains(['?', '？', '؟']) {
+    if options.is_empty() || has_question(reply) {
         return Vec::new();
     }
-    let by_place = by_place(&text, &options);
+    let by_place = by_place(reply, &text, &options);
     if !by_place.is_empty() {
         return by_place;
     }
@@ -41,7 +42,7 @@ pub fn chosen<'a>(reply: &str, asked: &'a Question) -> Vec<&'a str> {
 }
 
 /// The options at the places that the reply names.
-fn by_place<'a>(text: &Text, options: &[&'a str]) -> Vec<&'a str> {
+fn by_place<'a>(reply: &str, text: &Text, options: &[&'a str]) -> Vec<&'a str> {
     /// Words of a reply that is nothing but a choice.
     const MAX_CHOICE: usize = 5;
     let is_short = text.length() <= MAX_CHOICE;
@@ -58,12 +59,12 @@ fn by_place<'a>(text: &Text, options: &[&'a str]) -> Vec<&'a str> {
     let mut places: Vec<usize> = Vec::new();
     // A comma or the end follows the place: `2, but with a lock`.
     let mut is_set_off = false;
-    let mut tokens = text.tokens().peekable();
-    while let Some(token) = tokens.next() {
+    let mut pieces = pieces(reply).into_iter().peekable();
+    while let Some(token) = pieces.next() {
         match place(text, token, options.len(), is_short) {
             Some(place) => {
                 is_set_off |=
-                    tokens.peek().is_none_or(|next| !next.contains(char::is_alphanumeric));
+                    pieces.peek().is_none_or(|next| !next.contains(char::is_alphanumeric));
                 if !places.contains(&place) {
                     places.push(place);
                 }
@@ -80,8 +81,20 @@ fn by_place<'a>(text: &Text, options: &[&'a str]) -> Vec<&'a str> {
     places.into_iter().map(|place| options[place]).collect()
 }
 
+/// The words of a reply, as they stand between spaces, and the marks behind them.
+fn pieces(reply: &str) -> Vec<&str> {
+    let is_mark = |c: char| !c.is_alphanumeric();
+    let words = reply.split_whitespace().map(|word| word.trim_start_matches(is_mark));
+    let split = words.flat_map(|word| {
+        let bare = word.trim_end_matches(is_mark);
+        [bare, &word[bare.len()..]]
+    });
+    split.filter(|piece| !piece.is_empty()).collect()
+}
+
 /// The place that a word names, from 0.
 fn place(text: &Text, token: &str, n: usize, is_short: bool) -> Option<usize> {
+    let token = &token.to_lowercase();
     if let Ok(number) = token.parse::<usize>() {
         return (1..=n).contains(&number).then(|| number - 1);
     }
@@ -160,6 +173,7 @@ mod tests {
         Question {
             text: "Which one?".to_owned(),
             options: options.iter().map(|option| (*option).to_owned()).collect(),
+            ..Question::default()
         }
     }
 
@@ -243,7 +257,7 @@ mod tests {
 
     #[test]
     fn replies_answer_the_question() {
-        let asked = Question { text: "Shall I add a flag?".to_owned(), options: Vec::new() };
+        let asked = Question { text: "Shall I add a flag?".to_owned(), ..Question::default() };
         for reply in [
             "yes",
             "Yes, please",

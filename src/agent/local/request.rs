@@ -3,8 +3,9 @@
 
 use super::claims::tells_change;
 use super::markers::{Marker, Text};
+use super::message::inline::is_question;
 use super::prompt::{Said, read};
-use super::turn_prompts::{is_command, is_question, prompts_of_turn};
+use super::turn_prompts::{is_command, prompts_of_turn};
 use super::{reply, user_words};
 use crate::clients::{sender, slash_command};
 use crate::memory::{Batch, Prompt, Sender, Turn};
@@ -188,7 +189,7 @@ fn without_talk(mut said: Vec<Said>) -> Vec<Said> {
         let text = Text::new(&said.text);
         !said.is_item
             && text.consists_of(&[Marker::Greeting, Marker::Filler])
-            && text.words().any(|word| text.is_word(word, Marker::Greeting))
+            && text.has(Marker::Greeting)
     };
     let n_talk = said.iter().take_while(|said| is_talk(said)).count();
     if n_talk == said.len() {
@@ -208,7 +209,7 @@ fn without_greeting(text: &str) -> &str {
     let start = Text::new(&text[..at]);
     let rest = text[at..].trim_start_matches([',', '!', '，', '、', ' ']);
     let greets = start.length() <= MAX_GREETING
-        && start.words().next().is_some_and(|word| start.is_word(word, Marker::Greeting))
+        && start.begins(Marker::Greeting)
         && start.consists_of(&[Marker::Greeting, Marker::Filler]);
     if greets && !rest.is_empty() { rest } else { text }
 }
@@ -286,7 +287,7 @@ pub fn is_small_talk(prompt: &str) -> bool {
         && (rest.is(Marker::SmallTalk)
             || text.is(Marker::Greeting)
             || text.consists_of(&[Marker::Greeting, Marker::Filler, Marker::Yes])
-                && text.words().any(|word| text.is_word(word, Marker::Greeting)))
+                && text.has(Marker::Greeting))
 }
 
 /// Whether the user reports that something still fails, or that what was done is wrong. The first

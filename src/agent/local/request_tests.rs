@@ -40,6 +40,7 @@ fn turn(request: &str, asked: Option<(&str, &[&str])>) -> Turn {
         asked: asked.map(|(text, options)| Question {
             text: text.to_owned(),
             options: options.iter().map(|option| (*option).to_owned()).collect(),
+            ..Question::default()
         }),
         ..Turn::default()
     }

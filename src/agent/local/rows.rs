@@ -1,6 +1,7 @@
 //! The observations of a turn: what it changed, what it found out, what subagents reported, which
 //! pages it read. Rules and decisions of the user are in `user_words`.
 
+use super::message::inline::has_question;
 use super::render;
 use super::titles::{self, conventional};
 use super::turn::is_vague;
@@ -26,7 +27,7 @@ const MAX_DECISIONS: usize = 4;
 pub fn of(turn: &Turn, stop: &Message, earlier: &[Earlier], is_first: bool) -> Vec<Observation> {
     let mut rows = changes(turn);
     // A later remark that asks nothing is about the work that it follows.
-    if rows.is_empty() && (is_first || turn.request.contains(['?', '？', '؟'])) {
+    if rows.is_empty() && (is_first || has_question(&turn.request)) {
         rows.extend(answer(turn));
     }
     // Subagents that have not reported yet have no count.

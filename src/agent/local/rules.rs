@@ -3,8 +3,9 @@
 //! a wrong rule misleads every later session.
 
 use super::markers::{Marker, Text};
+use super::message::inline::is_question;
+use super::phrases::is_word;
 use super::prompt::Said;
-use super::turn_prompts::is_question;
 
 /// What a sentence of the user is, apart from a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Place {
     Correction,
 }
 
+const NEGATIONS: [&str; 8] = ["don", "dont", "not", "no", "nao", "non", "не", "never"];
+
 /// Minimum and maximum characters of a rule.
 const MIN_LENGTH: usize = 6;
 const MAX_LENGTH: usize = 240;
@@ -32,17 +35,8 @@ const MAX_LENGTH: usize = 240;
 /// The rule that a sentence states, if it states one.
 pub fn rule(said: &Said, place: Place) -> Option<Kind> {
     let sentence = said.text.trim();
-    let length = sentence.chars().count();
-    let wide = sentence.chars().any(|c| c >= '\u{2e80}');
-    let min = if wide { MIN_LENGTH / 2 } else { MIN_LENGTH };
-    if !(min..=MAX_LENGTH).contains(&length)
-        || is_question(sentence)
-        || sentence.ends_with([':', '：', '…'])
-    {
-        return None;
-    }
     let text = Text::new(sentence);
-    if text.has(Marker::Temporary) || is_reported(sentence, &text) {
+    if !may_hold(sentence, &text) {
         return None;
     }
     let clauses = clauses(sentence);
@@ -70,6 +64,22 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         Place::Later | Place::Remark if is_contrast(&text) => Some(Kind::Rule),
         _ => None,
     }
+}
+
+/// Whether the sentence may state a rule that the next sentence underlines.
+pub fn may_be_underlined(sentence: &str) -> bool {
+    may_hold(sentence, &Text::new(sentence))
+}
+
+/// Neither a question, nor a lead-in, nor for the moment, nor what others say.
+fn may_hold(sentence: &str, text: &Text) -> bool {
+    let wide = sentence.chars().any(|c| c >= '\u{2e80}');
+    let min = if wide { MIN_LENGTH / 2 } else { MIN_LENGTH };
+    (min..=MAX_LENGTH).contains(&sentence.chars().count())
+        && !is_question(sentence)
+        && !sentence.ends_with([':', '：', '…'])
+        && !text.has(Marker::Temporary)
+        && !is_reported(sentence, text)
 }
 
 /// The parts between commas, without leading conjunctions.
@@ -112,10 +122,7 @@ fn directs(text: &Text, clauses: &[Text]) -> bool {
             && !clause.has(Marker::NotOrder)
             && !clause.has(Marker::Here)
             && (bans_a_thing(clause)
-                || clause
-                    .words()
-                    .next_back()
-                    .is_some_and(|word| text.is_word(word, Marker::Always))
+                || clause.ends(Marker::Always)
                 || clause.has(Marker::Modal) && clause.has(Marker::Every))
     };
     !is_troubled(text) && (is_forever || clauses.iter().any(is_one))
@@ -149,8 +156,6 @@ fn is_habit(clause: &Text) -> bool {
 
 /// `we don't use it` rules, `we use it` may explain what is reported before.
 fn is_negated(clause: &Text) -> bool {
-    const NEGATIONS: [&str; 9] =
-        ["don't", "dont", "not", "no", "não", "non", "не", "n'utilise", "never"];
     clause.matches_inside() || clause.words().take(3).any(|word| NEGATIONS.contains(&word))
 }
 
@@ -209,10 +214,7 @@ fn has_digit(text: &Text) -> bool {
 
 /// What users of the product do is a requirement of the product.
 fn begins_with_actor(text: &Text) -> bool {
-    // The verb of an Arabic sentence stands first.
-    let early = if text.matches_inside() { 4 } else { 3 };
-    let start = text.words().take(early).collect::<Vec<_>>().join(" ");
-    Text::new(&start).has(Marker::Actor)
+    text.has_early(Marker::Actor, 3)
 }
 
 /// A phrase without a verb that follows a request: `Dark theme.`, `German labels`.
@@ -228,10 +230,13 @@ pub fn is_property(sentence: &str) -> bool {
         && !is_question(sentence)
 }
 
-/// `always` or `never` alone underlines the sentence before.
+/// Whether a sentence says of the one before that it is a rule: `always`, `Please remember that.`
 pub fn underlines(sentence: &str) -> bool {
+    const MAX_WORDS: usize = 5;
     let text = Text::new(sentence);
-    text.is(Marker::Always) || text.is(Marker::Never)
+    let points_back =
+        || text.length() <= MAX_WORDS && text.has(Marker::Lasting) && text.ends(Marker::Pronoun);
+    text.is(Marker::Always) || text.is(Marker::Never) || points_back()
 }
 
 /// Whether a rule changes one that held before: `from now on … instead of …`.
@@ -283,41 +288,25 @@ fn orders(text: &Text) -> bool {
     }
     let is_early = text.has_early(Marker::Always, EARLY)
         || text.has_early(Marker::Never, EARLY)
-        || text.words().take(EARLY + 1).any(|word| is_adverb_of_phrase(text, word));
-    is_early
-        || text.has(Marker::Modal)
-        || text.has(Marker::Habit)
-        || after_conjunction(text)
-        || is_set_apart(text)
+        // French and Italian negations stand around the verb: `Non usare mai …`.
+        || text.length() > 3
+            && text.words().take(EARLY + 2).any(|word| matches!(word, "jamais" | "mai" | "toujours"));
+    is_early || text.has(Marker::Modal) || text.has(Marker::Habit) || is_set_apart(text)
 }
 
-/// `…, always`
+/// `…, always`, `…, and never …`: the adverb stands at the end behind a mark, or begins a clause.
 fn is_set_apart(text: &Text) -> bool {
-    let mut tokens = text.tokens().rev().skip_while(|token| !token.contains(char::is_alphanumeric));
-    let is_adverb = tokens.next().is_some_and(|word| is_adverb(text, word));
-    is_adverb && tokens.next().is_some_and(|token| !token.contains(char::is_alphanumeric))
-}
-
-fn is_adverb(text: &Text, word: &str) -> bool {
-    text.is_word(word, Marker::Always) || text.is_word(word, Marker::Never)
-}
-
-/// French and Italian negations around the verb: `Non usare mai …`.
-fn is_adverb_of_phrase(text: &Text, word: &str) -> bool {
-    matches!(word, "jamais" | "mai" | "toujours") && text.length() > 3
-}
-
-/// `…, and never …`.
-fn after_conjunction(text: &Text) -> bool {
+    const CONJUNCTIONS: [&str; 8] = ["and", "but", "und", "et", "y", "e", "и", "ve"];
+    const SUBJECTS: [&str; 6] = ["we", "wir", "nous", "on", "мы", "please"];
+    let joins = |word: &&str| CONJUNCTIONS.contains(word);
     let tokens: Vec<&str> = text.tokens().collect();
-    tokens.windows(2).any(|pair| {
-        matches!(pair[0], "and" | "but" | "," | ";" | "und" | "et" | "y" | "e" | "и")
-            && [Marker::Always, Marker::Never].iter().any(|marker| text.is_word(pair[1], *marker))
-    }) || tokens.windows(3).any(|three| {
-        // "and we never"
-        matches!(three[0], "and" | "but" | "und" | "et" | "y" | "e" | "и")
-            && matches!(three[1], "we" | "wir" | "nous" | "on" | "мы" | "please")
-            && [Marker::Always, Marker::Never].iter().any(|marker| text.is_word(three[2], *marker))
+    let adverbs = || text.all(Marker::Always).chain(text.all(Marker::Never));
+    adverbs().any(|adverb| match tokens[..adverb.start] {
+        [.., "," | ";"] => true,
+        [.., before] if !is_word(before) => text.ends(adverb.row),
+        [.., before, subject] => joins(&subject) || joins(&before) && SUBJECTS.contains(&subject),
+        [before] => joins(&before),
+        [] => false,
     })
 }
 
@@ -325,9 +314,7 @@ fn has_limit(text: &Text) -> bool {
     [Marker::Instead, Marker::Limit, Marker::Never, Marker::Always, Marker::Sequence]
         .iter()
         .any(|marker| text.has(*marker))
-        || text.words().take(2).any(|word| {
-            matches!(word, "don't" | "dont" | "not" | "no" | "n'utilise" | "não" | "non" | "не")
-        })
+        || text.words().take(2).any(|word| NEGATIONS.contains(&word))
 }
 
 /// A constraint in plain words: `MIT licence`, `one kernel only`, `no new dependencies`.
@@ -340,7 +327,7 @@ fn is_plain(text: &Text) -> bool {
         || is_about_a_spot(text)
         || text.has(Marker::Here)
         || begins_with_actor(text)
-        || text.words().next_back().is_some_and(|word| text.is_word(word, Marker::Then))
+        || text.ends(Marker::Then)
     {
         return false;
     }
@@ -391,15 +378,7 @@ fn names_a_licence(text: &Text) -> bool {
     const MAX_WORDS: usize = 8;
     text.length() <= MAX_WORDS
         && text.has(Marker::Subject)
-        && text.words().any(|word| {
-            let name = word.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
-            LICENCES.iter().any(|licence| {
-                name == *licence
-                    || name
-                        .strip_prefix(licence)
-                        .is_some_and(|rest| rest.starts_with('-') || !rest.is_ascii())
-            })
-        })
+        && text.words().any(|word| LICENCES.contains(&word))
 }
 
 /// A sentence of a prompt that begins with a denial.
@@ -449,30 +428,12 @@ fn is_about_a_spot(text: &Text) -> bool {
 /// Whether a sentence reports what somebody else says (`the README says we never test`), or has a label
 /// like a line of a chat (`alice: always test`).
 fn is_reported(sentence: &str, text: &Text) -> bool {
-    let mut before = "";
-    for word in text.words() {
-        let own = matches!(
-            before,
-            "i" | "i've"
-                | "we"
-                | "we've"
-                | "ich"
-                | "wir"
-                | "je"
-                | "j'ai"
-                | "nous"
-                | "yo"
-                | "hemos"
-                | "eu"
-                | "io"
-                | "ho"
-                | "я"
-                | "мы"
-        );
-        if !own && text.is_word(word, Marker::Reports) {
-            return true;
-        }
-        before = word;
+    const OWN: [&str; 12] =
+        ["i", "ve", "we", "ich", "wir", "je", "ai", "nous", "yo", "eu", "я", "мы"];
+    let words: Vec<&str> = text.words().collect();
+    let is_own = |at: usize| at > 0 && OWN.contains(&words[at - 1]);
+    if (0..words.len()).any(|at| text.is_word(words[at], Marker::Reports) && !is_own(at)) {
+        return true;
     }
     if text.is_unspaced() && text.has(Marker::Reports) {
         return true;

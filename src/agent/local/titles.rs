@@ -1,5 +1,6 @@
 //! Titles that can be understood alone in a list.
 
+use super::message::inline::{capitalized, sentences};
 use super::turn::is_vague;
 use crate::activity;
 use crate::memory::{Change, CommitMade, Evidence, FileChange, Turn};
@@ -125,15 +126,13 @@ pub fn is_test(path: &str) -> bool {
 /// A sentence of the message that names something and stands alone.
 fn telling_sentence(turn: &Turn) -> Option<String> {
     let lines = turn.done.iter().chain(&turn.answer).flat_map(|block| &block.lines);
-    let sentence = lines
-        .flat_map(|line| line.split_inclusive(['.', '!', '。', '！']).map(str::trim))
-        .find(|sentence| {
-            let length = sentence.chars().count();
-            (20..=MAX_TITLE + 40).contains(&length)
-                && sentence.contains('`')
-                && !is_vague(sentence)
-                && !leans(sentence)
-        })?;
+    let sentence = lines.flat_map(|line| sentences(line)).find(|sentence| {
+        let length = sentence.chars().count();
+        (20..=MAX_TITLE + 40).contains(&length)
+            && sentence.contains('`')
+            && !is_vague(sentence)
+            && !leans(sentence)
+    })?;
     Some(fit(sentence.trim_end_matches(['.', '。']), MAX_TITLE))
 }
 
@@ -180,14 +179,11 @@ fn first_line(text: &str) -> &str {
 }
 
 fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        // Not `iOS` or `parse_empty`.
-        Some(first) if chars.clone().next().is_some_and(|c| c.is_lowercase() || c == ' ') => {
-            let first_word = text.split(' ').next().unwrap_or_default();
-            let is_name = first_word.contains(['_', '.', '/', ':', '(', '`']);
-            if is_name { text.to_owned() } else { first.to_uppercase().chain(chars).collect() }
-        }
-        _ => text.to_owned(),
+    // Not `iOS` or `parse_empty`.
+    let is_word = text.chars().nth(1).is_some_and(|c| c.is_lowercase() || c == ' ');
+    let first_word = text.split(' ').next().unwrap_or_default();
+    match is_word && !first_word.contains(['_', '.', '/', ':', '(', '`']) {
+        true => capitalized(text),
+        false => text.to_owned(),
     }
 }

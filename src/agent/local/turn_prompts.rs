@@ -32,10 +32,6 @@ pub fn is_command(prompt: &str) -> bool {
     })
 }
 
-pub fn is_question(sentence: &str) -> bool {
-    sentence.trim_end_matches(['"', ')', '”', ' ']).ends_with(['?', '？', '؟'])
-}
-
 /// The question that the session asked last, if the last turn ended with it.
 pub fn asked(batch: &Batch) -> Option<&Question> {
     batch.turns.last()?.asked.as_ref()

@@ -1,11 +1,12 @@
 //! Rules, corrections and decisions of the user as rows of their own: what the user typed, clicked,
 //! chose or approved. They are kept in the user's words.
 
+use super::message::inline::is_question;
 use super::prompt::{Said, read};
 use super::reply;
 use super::rules;
 use super::rules::{Kind, Place, denies, is_property, rule, underlines};
-use super::turn_prompts::{asked, is_command, is_question, prompts_of_turn};
+use super::turn_prompts::{asked, is_command, prompts_of_turn};
 use crate::clients::{sender, slash_command};
 use crate::memory::{
     Answer, Batch, Evidence, Message, Observation, Origin, Plan, Prompt, Refusal, Sender,
@@ -121,22 +122,24 @@ fn texts(said: &[Said]) -> String {
 
 /// The sentences that are rules, and of which kind.
 fn rules_in(said: &[Said], place: Place) -> Vec<(String, Kind)> {
-    let mut all: Vec<Said> = Vec::new();
+    // Each sentence, and whether the next one underlines it.
+    let mut all: Vec<(Said, bool)> = Vec::new();
     for one in said {
         for part in parts(&one.text) {
             let text = collapse_spaces(without_lead(part));
-            match all.last_mut().filter(|last| !last.is_item && underlines(&text)) {
-                Some(last) => last.text = format!("{} {text}", last.text),
-                None => all.push(Said { text, ..one.clone() }),
+            match all.last_mut().filter(|_| underlines(&text)) {
+                Some(last) => last.1 = true,
+                None => all.push((Said { text, ..one.clone() }, false)),
             }
         }
     }
-    let kind = |(nth, part): (usize, &Said)| {
+    let rules = all.into_iter().enumerate().filter_map(|(nth, (part, is_underlined))| {
         let is_property = || place == Place::First && nth > 0 && is_property(&part.text);
-        rule(part, place).or_else(|| is_property().then_some(Kind::Rule))
-    };
-    let kinds: Vec<_> = all.iter().enumerate().map(kind).collect();
-    let rules = all.into_iter().zip(kinds).filter_map(|(part, kind)| Some((part.text, kind?)));
+        let is_stressed = || is_underlined && rules::may_be_underlined(&part.text);
+        let kind = rule(&part, place)
+            .or_else(|| (is_stressed() || is_property()).then_some(Kind::Rule))?;
+        Some((part.text, kind))
+    });
     rules.take(MAX_RULES).collect()
 }
 
@@ -145,11 +148,12 @@ pub fn are_rules(said: &[Said], place: Place) -> Vec<bool> {
     let rules = rules_in(said, place);
     let is_rule = |said: &Said| {
         let text = collapse_spaces(&said.text);
-        rules.iter().any(|(rule, kind)| {
-            *kind == Kind::Rule
-                && rule.len() * 5 >= text.len() * 4
-                && (text.ends_with(rule.as_str()) || rule.starts_with(&text))
-        })
+        !rules.is_empty() && underlines(&text)
+            || rules.iter().any(|(rule, kind)| {
+                *kind == Kind::Rule
+                    && rule.len() * 5 >= text.len() * 4
+                    && (text.ends_with(rule.as_str()) || rule.starts_with(&text))
+            })
     };
     said.iter().map(is_rule).collect()
 }

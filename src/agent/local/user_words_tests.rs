@@ -35,6 +35,7 @@ fn earlier() -> Vec<Turn> {
     let asked = Question {
         text: "Which store?".to_owned(),
         options: vec!["SQLite in one file".to_owned(), "PostgreSQL".to_owned()],
+        ..Question::default()
     };
     vec![Turn { request: "Add a store".to_owned(), asked: Some(asked), ..Turn::default() }]
 }
@@ -113,8 +114,17 @@ fn what_belongs_to_a_rule_is_kept() {
     check(
         "attach to the root, dont use globals. always",
         told(),
-        &[("attach to the root, dont use globals. always", "rule")],
+        &[("attach to the root, dont use globals", "rule")],
     );
+    check(
+        "Rename the totals. The API sends euros as strings. Please remember that.",
+        told(),
+        &[("The API sends euros as strings", "rule")],
+    );
+    let note = "Note that the staging box reboots at four";
+    check(&format!("Fix the export. {note}."), told(), &[(note, "rule")]);
+    let remember = "remember: the customer pays per seat";
+    check(&format!("fix the export. {remember}"), told(), &[(remember, "rule")]);
     check("Write a viewer for logs. Dark theme.", Vec::new(), &[("Dark theme", "rule")]);
     check("Dark theme.", Vec::new(), &[]);
     check("no, Sundays do not count", told(), &[]);

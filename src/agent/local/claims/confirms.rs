@@ -1,8 +1,8 @@
 //! Whether a message speaks of a failure that the tools saw.
 
+use super::super::marks::{Mark, Marked};
 use super::super::message::inline::sentences;
 use super::super::phrases::words;
-use super::marks::{Mark, Marked};
 use crate::memory::{Blocker, BlockerKind};
 
 /// Whether the texts speak of the failure: its name near a word of failure or need.
@@ -64,6 +64,7 @@ impl Names {
         let by_kind = match kind {
             BlockerKind::Hook => marked.has(Mark::Hook),
             BlockerKind::Ci => marked.has(Mark::Ci),
+            BlockerKind::Other => marked.has(Mark::Build),
             _ => false,
         };
         let contains =

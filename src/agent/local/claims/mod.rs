@@ -5,7 +5,6 @@
 //! evidence cannot tell, there is no contradiction.
 
 mod confirms;
-mod marks;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -13,10 +12,10 @@ mod written;
 use std::collections::HashSet;
 
 pub use confirms::confirms;
-use marks::{Mark, Marked};
 use written::Written;
 
 use super::labels::{Heading, Label};
+use super::marks::{Mark, Marked};
 use super::message::Part;
 use super::message::inline::sentences;
 use super::phrases::words;
@@ -59,7 +58,7 @@ fn contradictions(
 ) -> Vec<(ClaimKind, String)> {
     let marked = Marked::read(sentence);
     let mut found = Vec::new();
-    for kind in marked.passes() {
+    for kind in passes(&marked) {
         found.extend(against_runs(&marked, kind, evidence, earlier));
     }
     let unwritten = written::claimed(&marked, files).into_iter().filter(|path| !written.has(path));
@@ -67,16 +66,50 @@ fn contradictions(
     let unchanged = !evidence.files.iter().any(|file| !file.scratch);
     let earlier = || earlier.iter().map(|turn| &turn.evidence).filter(|_| unchanged);
     let mut all = std::iter::once(evidence).chain(earlier());
-    if marked.claims_git(Mark::Committed, "committed")
+    if claims_git(&marked, Mark::Committed, "committed")
         && !all.any(|evidence| !evidence.commits.is_empty())
     {
         found.push((ClaimKind::NoCommit, "commit".to_owned()));
     }
     let mut all = std::iter::once(evidence).chain(earlier());
-    if marked.claims_git(Mark::Pushed, "pushed") && !all.any(has_pushed) {
+    if claims_git(&marked, Mark::Pushed, "pushed") && !all.any(has_pushed) {
         found.push((ClaimKind::NoCommit, "push".to_owned()));
     }
     found
+}
+
+/// The kinds of checks that a sentence claims to pass.
+fn passes(marked: &Marked<'_>) -> Vec<CheckKind> {
+    // `passes a token to`, `passed through`: no verdict.
+    const OBJECTS: [&str; 9] = ["a", "an", "the", "to", "through", "it", "this", "by", "along"];
+    const KINDS: [(CheckKind, Mark); 4] = [
+        (CheckKind::Test, Mark::Test),
+        (CheckKind::Build, Mark::Build),
+        (CheckKind::Lint, Mark::Lint),
+        (CheckKind::Types, Mark::Types),
+    ];
+    let word = |at: Option<usize>| at.and_then(|at| marked.words.get(at)).map(String::as_str);
+    let has_object = |end| word(Some(end)).is_some_and(|word| OBJECTS.contains(&word));
+    let passes: Vec<_> = marked.all(Mark::Pass).filter(|pass| !has_object(pass.end)).collect();
+    let denied = marked.all(Mark::Not).any(|denial| {
+        !passes.iter().any(|pass| pass.start <= denial.start && denial.end <= pass.end)
+    });
+    if passes.is_empty() || denied || marked.is_question() {
+        return Vec::new();
+    }
+    let named: Vec<CheckKind> =
+        KINDS.into_iter().filter(|(_, mark)| marked.has(*mark)).map(|(kind, _)| kind).collect();
+    // `All 41 pass`.
+    let is_counted = passes.iter().any(|pass| {
+        word(pass.start.checked_sub(1)).is_some_and(|word| word.bytes().all(|b| b.is_ascii_digit()))
+    });
+    if named.is_empty() && is_counted { vec![CheckKind::Test] } else { named }
+}
+
+/// Whether a sentence claims a commit or a push that is the repository's, not a database's or a stack's.
+fn claims_git(marked: &Marked<'_>, mark: Mark, word: &str) -> bool {
+    let is_first = marked.words.first().is_some_and(|first| first == word);
+    (is_first || marked.has(mark)) && !marked.has(Mark::Negated)
 }
 
 fn has_pushed(evidence: &Evidence) -> bool {

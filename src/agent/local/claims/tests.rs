@@ -285,12 +285,14 @@ fn a_message_confirms_a_blocker() {
     let ci = blocker(BlockerKind::Ci, "gh pr checks", "build.yml");
     let docker = blocker(BlockerKind::Service, "docker compose up", "");
     let push = blocker(BlockerKind::Denied, "git push", "");
+    let build = blocker(BlockerKind::Other, "npm run build", "");
     for (text, blocker) in [
         ("I couldn't compile it: `nvcc` isn't installed.", &nvcc),
         ("The toolkit is needed. `nvcc` comes with it.", &nvcc),
         ("## Not done\n- CUDA build, because nvcc is missing", &nvcc),
         ("`sudo` asks for a password, so I stopped.", &sudo),
         ("The hook refuses the commit.", &hook),
+        ("The build still fails, and the log says nothing.", &build),
         ("CI is still red.", &ci),
         ("The `build` workflow fails.", &ci),
         ("Docker doesn't start here.", &docker),
@@ -311,6 +313,7 @@ fn a_message_confirms_a_blocker() {
     }
     for (text, blocker) in [
         ("Fixed the guard.", &nvcc),
+        ("The parser fails on tabs.", &build),
         ("I compiled it with `nvcc`.", &nvcc),
         ("`nvcc` was missing; it now works.", &nvcc),
         ("The parser fails on tabs.", &docker),

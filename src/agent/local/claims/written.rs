@@ -1,8 +1,7 @@
 //! The files that a message tells as written, and those that were.
 
+use super::super::marks::{Mark, Marked};
 use super::super::message::inline::codes;
-use super::super::phrases::words;
-use super::marks::{Mark, Marked, PHRASES};
 use crate::memory::{EffectKind, Evidence, Turn};
 
 /// Maximum paths of a sentence.
@@ -25,10 +24,8 @@ fn written_paths(clause: &str) -> Vec<&str> {
     for code in codes(clause).into_iter().take(MAX_PATHS) {
         let Some((before, after)) = rest.split_once(code) else { continue };
         rest = after;
-        let before = words(before);
-        let is_source = (0..before.len())
-            .flat_map(|word| PHRASES.at(&before, word))
-            .any(|found| found.row == Mark::Source && found.end == before.len());
+        let before = Marked::read(before);
+        let is_source = before.all(Mark::Source).any(|found| found.end == before.words.len());
         if !is_source {
             paths.extend(path(code));
         }

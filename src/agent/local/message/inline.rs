@@ -1,6 +1,8 @@
 //! Text inside a line of Markdown: without emphasis and links, and cut into sentences. Code in
 //! backticks stays as it is.
 
+const QUESTION_MARKS: [char; 3] = ['?', '？', '؟'];
+
 /// The text without emphasis, link targets, tags and runs of spaces.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -172,6 +174,22 @@ pub fn codes(text: &str) -> Vec<&str> {
         rest = &span[len..];
     }
     out
+}
+
+/// Whether the sentence ends with a question mark.
+pub fn is_question(sentence: &str) -> bool {
+    sentence.trim_end_matches(['*', '"', ')', '”', ' ']).ends_with(QUESTION_MARKS)
+}
+
+/// Whether the text asks anything.
+pub fn has_question(text: &str) -> bool {
+    text.contains(QUESTION_MARKS)
+}
+
+/// The text with its first letter in upper case.
+pub fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The text without a final colon.

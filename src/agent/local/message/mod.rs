@@ -152,7 +152,7 @@ fn body(mut parts: Vec<Part>) -> Vec<Block> {
     for line in sentences.flat_map(|part| &mut part.lines) {
         let told = without_praise(&line.text);
         if !told.is_empty() && told.len() < line.text.len() {
-            line.text = capitalized(told);
+            line.text = inline::capitalized(told);
         }
     }
     let says_something = |part: &Part, text: &str| {
@@ -170,11 +170,6 @@ fn body(mut parts: Vec<Part>) -> Vec<Block> {
     }
     parts.retain(|part| !part.lines.is_empty());
     budget::blocks(&parts.iter().collect::<Vec<_>>())
-}
-
-fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Lines that earlier turns told as done, for comparison.

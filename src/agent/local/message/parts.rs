@@ -1,7 +1,6 @@
 //! Elements joined to parts: a paragraph, list or table with the heading and lead-in above it.
 
-use super::super::labels::split_label;
-use super::super::labels::{Heading, Label, heading};
+use super::super::labels::{Heading, Label, heading, split_label, states_cause};
 use super::elements::{BOLD_LEVEL, Element, Item, append_code, code, elements};
 use super::inline::{ends_with_colon, plain, sentences, without_colon};
 use crate::memory::BlockKind;
@@ -130,11 +129,19 @@ impl Reader {
             }
             part.quoted = quoted;
             // `Remaining: the docs.` in the midst of a paragraph is a part of its own.
-            let end = rest.iter().skip(1).position(|text| !quoted && own_label(text).is_some());
-            let end = end.map_or(rest.len(), |end| end + 1);
+            // So is a sentence that states a cause.
+            let is_cause = states_cause(rest[0]) && part.announced.is_none() && !quoted;
+            let begins = |text: &&str| !quoted && (own_label(text).is_some() || states_cause(text));
+            let end = match is_cause {
+                true => 1,
+                false => rest.iter().skip(1).position(begins).map_or(rest.len(), |end| end + 1),
+            };
+            if is_cause {
+                part.announced = Some(Heading::Label(Label::Cause));
+            }
             part.lines = rest[..end].iter().map(|text| line(text)).collect();
             if let Some((own, head, text)) =
-                own_label(rest[0]).filter(|_| announced.is_none() && !quoted)
+                own_label(rest[0]).filter(|_| announced.is_none() && !quoted && !is_cause)
             {
                 part.heading = head.to_owned();
                 part.announced = Some(own);
