@@ -31,7 +31,7 @@ pub fn words_of(text: &str) -> Vec<u32> {
         if run.is_ascii() {
             let word = run.to_ascii_lowercase();
             if !FILLERS.are(word.as_str()) {
-                out.push(hash(stem(&word).as_bytes()));
+                out.push(fnv_32(stem(&word).as_bytes()));
             }
             continue;
         }

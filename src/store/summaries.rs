@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::error::Result;
 use super::marks::{self, Marks, OF_SUMMARY};
 use super::observations::{json, list};
 use super::told;
@@ -291,7 +290,7 @@ pub(super) fn turn(row: &Row, column: usize) -> rusqlite::Result<Option<Turn>> {
 }
 
 /// The number of turns that [`turn`] counts as none. Reads all of them.
-pub fn count_unreadable_turns(conn: &Connection) -> Result<u64> {
+pub fn count_unreadable_turns(conn: &Connection) -> rusqlite::Result<u64> {
     let mut rows = conn.prepare("SELECT turn FROM session_summaries WHERE turn NOTNULL")?;
     let mut rows = rows.query([])?;
     let mut n = 0;
