@@ -85,7 +85,8 @@ pub struct Text {
     length: usize,
     /// Words are not set apart by spaces.
     is_unspaced: bool,
-    matches_inside: bool,
+    has_arabic: bool,
+    has_hangul: bool,
 }
 
 impl Text {
@@ -100,10 +101,8 @@ impl Text {
             found: found.collect(),
             length: length(text),
             is_unspaced: has(is_wide),
-            matches_inside: has(|c| {
-                is_wide(c)
-                    || matches!(c, '\u{600}'..='\u{6ff}' | '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}')
-            }),
+            has_arabic: has(|c| matches!(c, '\u{600}'..='\u{6ff}')),
+            has_hangul: has(|c| matches!(c, '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}')),
             tokens,
         }
     }
@@ -186,7 +185,7 @@ impl Text {
 
     /// Whether the languages of the script join words, or put the verb at the end.
     pub fn matches_inside(&self) -> bool {
-        self.matches_inside
+        self.is_unspaced || self.has_hangul || self.has_arabic
     }
 }
 

@@ -35,8 +35,17 @@ const MAX_LENGTH: usize = 240;
 /// The rule that a sentence states, if it states one.
 pub fn rule(said: &Said, place: Place) -> Option<Kind> {
     let sentence = said.text.trim();
+    let length = sentence.chars().count();
+    let wide = sentence.chars().any(|c| c >= '\u{2e80}');
+    let min = if wide { MIN_LENGTH / 2 } else { MIN_LENGTH };
+    if !(min..=MAX_LENGTH).contains(&length)
+        || is_question(sentence)
+        || sentence.ends_with([':', '：', '…'])
+    {
+        return None;
+    }
     let text = Text::new(sentence);
-    if !may_hold(sentence, &text) {
+    if text.has(Marker::Temporary) || is_reported(sentence, &text) {
         return None;
     }
     let clauses = clauses(sentence);
@@ -64,22 +73,6 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         Place::Later | Place::Remark if is_contrast(&text) => Some(Kind::Rule),
         _ => None,
     }
-}
-
-/// Whether the sentence may state a rule that the next sentence underlines.
-pub fn may_be_underlined(sentence: &str) -> bool {
-    may_hold(sentence, &Text::new(sentence))
-}
-
-/// Neither a question, nor a lead-in, nor for the moment, nor what others say.
-fn may_hold(sentence: &str, text: &Text) -> bool {
-    let wide = sentence.chars().any(|c| c >= '\u{2e80}');
-    let min = if wide { MIN_LENGTH / 2 } else { MIN_LENGTH };
-    (min..=MAX_LENGTH).contains(&sentence.chars().count())
-        && !is_question(sentence)
-        && !sentence.ends_with([':', '：', '…'])
-        && !text.has(Marker::Temporary)
-        && !is_reported(sentence, text)
 }
 
 /// The parts between commas, without leading conjunctions.
@@ -296,16 +289,17 @@ fn orders(text: &Text) -> bool {
 
 /// `…, always`, `…, and never …`: the adverb stands at the end behind a mark, or begins a clause.
 fn is_set_apart(text: &Text) -> bool {
-    const CONJUNCTIONS: [&str; 8] = ["and", "but", "und", "et", "y", "e", "и", "ve"];
-    const SUBJECTS: [&str; 6] = ["we", "wir", "nous", "on", "мы", "please"];
-    let joins = |word: &&str| CONJUNCTIONS.contains(word);
+    const LEADS: [&str; 14] =
+        ["and", "but", "und", "et", "y", "e", "и", "we", "wir", "nous", "on", "мы", "please", "ve"];
     let tokens: Vec<&str> = text.tokens().collect();
     let adverbs = || text.all(Marker::Always).chain(text.all(Marker::Never));
     adverbs().any(|adverb| match tokens[..adverb.start] {
         [.., "," | ";"] => true,
         [.., before] if !is_word(before) => text.ends(adverb.row),
-        [.., before, subject] => joins(&subject) || joins(&before) && SUBJECTS.contains(&subject),
-        [before] => joins(&before),
+        [.., conjunction, we] => {
+            LEADS[..7].contains(&we) || LEADS[..7].contains(&conjunction) && LEADS.contains(&we)
+        }
+        [we] => LEADS[..7].contains(&we),
         [] => false,
     })
 }

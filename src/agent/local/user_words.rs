@@ -135,9 +135,11 @@ fn rules_in(said: &[Said], place: Place) -> Vec<(String, Kind)> {
     }
     let rules = all.into_iter().enumerate().filter_map(|(nth, (part, is_underlined))| {
         let is_property = || place == Place::First && nth > 0 && is_property(&part.text);
-        let is_stressed = || is_underlined && rules::may_be_underlined(&part.text);
-        let kind = rule(&part, place)
-            .or_else(|| (is_stressed() || is_property()).then_some(Kind::Rule))?;
+        let is_stressed = is_underlined && !is_question(&part.text);
+        let kind = match is_stressed {
+            true => Kind::Rule,
+            false => rule(&part, place).or_else(|| is_property().then_some(Kind::Rule))?,
+        };
         Some((part.text, kind))
     });
     rules.take(MAX_RULES).collect()
