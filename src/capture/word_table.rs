@@ -132,11 +132,12 @@ impl<T: Copy + 'static, const N: usize> WordTable<T, N> {
         }
     }
 
-    /// As [`WordTable::scan`], but finds only the words that begin where [`starts`] looks. Where the processor
+    /// As [`WordTable::scan`], but finds only the words that begin where `starts` looks. Where the processor
     /// cannot tell these positions faster than the table can, it finds the other ones too.
-    pub fn scan_starts(&self, text: &[u8], mut found: impl FnMut(usize, T) -> bool) {
+    pub fn scan_starts(&self, text: &[u8], found: impl FnMut(usize, T) -> bool) {
         #[cfg(target_arch = "x86_64")]
         {
+            let mut found = found;
             let mut is_found = |at: usize| {
                 self.may_begin(group_at(&text[at..])) != 0 && self.words_at(text, at, &mut found)
             };
