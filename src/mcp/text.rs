@@ -159,7 +159,7 @@ pub fn summary(row: &SummaryRow) -> String {
         ("Investigated", &s.investigated, Speaker::Other),
         ("Learned", &s.learned, Speaker::Other),
         ("Done", &s.completed, Speaker::Other),
-        ("Next", &s.next_steps, Speaker::Other),
+        ("Open", &s.next_steps, Speaker::Other),
         ("Notes", &s.notes, Speaker::Other),
     ];
     for (name, text, speaker) in fields {

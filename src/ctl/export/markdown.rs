@@ -139,7 +139,7 @@ fn session(session: &Session, summaries: &[SummaryRow], others: &[ObservationRow
         let fields = [
             ("Done", &s.completed),
             ("Learned", &s.learned),
-            ("Next", &s.next_steps),
+            ("Open", &s.next_steps),
             ("Notes", &s.notes),
         ];
         for (name, field) in fields.into_iter().filter(|(_, field)| !field.is_empty()) {
