@@ -61,9 +61,8 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
     Ok(())
 }
 
-/// Removes the lists of private turns and given memories of sessions that have ended without a
-/// SessionEnd. A list that
-/// was just written stays, because its session may not be in the store yet.
+/// Removes the lists of private turns and given memories of sessions that have ended without a SessionEnd. A list
+/// that was just written stays, because its session may not be in the store yet.
 pub fn remove_lists(paths: &Paths, conn: &Connection) -> Result<()> {
     let is_list =
         |file: &Place| file.path().extension().is_some_and(|e| e == "private" || e == "given");

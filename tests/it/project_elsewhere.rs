@@ -90,7 +90,11 @@ fn ids(output: Output, key: &str) -> Vec<String> {
         serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{e}: {output:?}"));
     let rows = if key.is_empty() { &found } else { &found[key] };
     let id = |row: &Value| row["id"].as_str().or(row["session"].as_str()).unwrap().to_owned();
-    let mut ids: Vec<String> = rows.as_array().unwrap().iter().map(id).collect();
+    let of_turn = |row: &Value| -> Vec<String> {
+        let others = row["same_turn"].as_array().into_iter().flatten();
+        others.map(|id| id.as_str().unwrap().to_owned()).chain([id(row)]).collect()
+    };
+    let mut ids: Vec<String> = rows.as_array().unwrap().iter().flat_map(of_turn).collect();
     ids.sort();
     ids
 }

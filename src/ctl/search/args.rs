@@ -64,6 +64,7 @@ included unasked from 0.6 on at a prompt, from 0.8 on at a start
   superseded        true: a later row replaces it
   quarantined       true: it reads like an instruction, and no session gets it
   expires_at_epoch  When it leaves the context; null: never
+  same_turn         Ids of further rows of its turn that were found
   explain           With --explain: words (of each: n, rows, idf, weight), row, passage, pairs, factor, \
 verbatim
   before, after     With -C: rows of the same session, with id and title
