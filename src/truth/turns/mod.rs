@@ -323,7 +323,10 @@ fn is_same_slot(old: &Part, new: &Part) -> bool {
     let (a, b) = (&old.topic, &new.topic);
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let begins = matches!((a.first(), b.first()), (Some(a), Some(b)) if same(a, b));
+    // `the timeout of uploads`, after `Timeout 90 s`, is another thing.
+    let is_whole = short.len() >= 2 || b.len() == 1;
     begins
+        && is_whole
         && new.has_other_measure(old)
         && short.iter().all(|stem| long.iter().any(|other| same(stem, other)))
 }

@@ -62,9 +62,9 @@ fn the_same_measure_without_a_word_of_change() {
 #[test]
 fn what_says_what_the_subject_is() {
     check(
-        ("ingress is nginx", "The ingress controller is ingress-nginx."),
+        ("the ingress controller is Nginx", "The ingress controller is Nginx."),
         ("we looked at three of them", "Traefik is the ingress controller."),
-        &["ingress is nginx", "The ingress controller is ingress-nginx."],
+        &["the ingress controller is Nginx", "The ingress controller is Nginx."],
     );
     check(
         ("payments go through Adyen", "Payments use the Adyen client."),
