@@ -19,16 +19,11 @@ use crate::context::recalled::{self, Memory};
 use crate::paths::{Paths, session_key};
 use crate::project;
 use crate::recall::known;
-use crate::recall::{Filters, Hit, Request, RowId, RowKind};
+use crate::recall::{Filters, Hit, Request, RowId, RowKind, SURE};
 use crate::store::{self, claims, memory_use, projects, sessions};
 use crate::truth::{self, Statement};
 use given::Given;
 pub use question::Question;
-
-/// From this confidence on, a prompt receives memories. Less than [`crate::recall::SURE`], because their rows
-/// must also share words with the prompt that no usual request has ([`evidence`]). Of the labelled questions
-/// that have an answer, two thirds receive it; of those without, 11 % receive something.
-const ENOUGH: f64 = 0.6;
 
 /// What is known of a file is told in at most so many lines.
 const MAX_ABOUT_FILE: usize = 5;
@@ -233,7 +228,7 @@ fn rows_for(
         for_injection: true,
     };
     let found = crate::recall::search(conn, &request)?;
-    if found.confidence < ENOUGH {
+    if found.confidence < SURE {
         return Ok(Vec::new());
     }
     let best = found.hits.first().map_or(0.0, |hit| hit.score);

@@ -67,8 +67,7 @@ pub struct Filters {
 pub struct Found {
     /// Best first.
     pub hits: Vec<Hit>,
-    /// How sure it is that the hits answer the query. About 1: one passage says everything asked.
-    /// From [`SURE`] on, a row is told unasked.
+    /// How sure it is that the hits answer the query, from 0 to 1. From [`SURE`] on, a row is told unasked.
     pub confidence: f64,
     /// The words of the query that were looked up, in its order.
     pub words: Vec<QueryWord>,

@@ -135,7 +135,8 @@ impl Statement {
             let (n, mut roles) = found.unwrap_or((1, 0));
             let token = &raw[at];
             let has_digit = token.text.chars().any(char::is_numeric);
-            let is_number = n == 1 && token.text.chars().next().is_some_and(char::is_numeric);
+            let number = token.text.trim_start_matches(['$', '£', '€', '¥', '-', '~', '≈']);
+            let is_number = n == 1 && number.chars().next().is_some_and(char::is_numeric);
             if is_number && roles == 0 {
                 roles |= 1 << Role::Number as u32;
             }

@@ -56,8 +56,8 @@ Keys of --json, the best row first
   external_id       The id that a script gave the row (remember --jsonl), null for others
   session           The client's id of the session, null if there is none
   score             Fit of the row; comparable within one query only
-  confidence        How sure it is that the query is answered, the same in each object. Memories are \
-included unasked from 0.6 on at a prompt, from 0.8 on at a start
+  confidence        How sure it is that the query is answered, from 0 to 1, the same in each object. \
+Memories are told unasked from 0.8 on
   snippet           The part of the row that fits best
   created_at_epoch  When it was stored
   title, type, project, origin, branch, files, pinned  What is stored

@@ -54,10 +54,13 @@ const WEB_SHARE: f64 = 0.25;
 /// store of one-line facts, words that many rows share are near each other everywhere.
 const NEIGHBOURS_SHARE: f64 = 0.25;
 
-/// The idf that a row shares with the query, in units of what a word of a single row has, changes the
-/// confidence up to this many units: one common word is weaker evidence than two rare ones.
-const MAX_EVIDENCE: f64 = 3.0;
-const EVIDENCE_EXPONENT: f64 = 0.25;
+/// A row that shares so many words with the query is about the same thing. One or two words of a longer query
+/// are shared by chance, however rare they are in the store.
+const ENOUGH_WORDS: usize = 5;
+/// A query of fewer words has fewer to share. So many more count, because it says less.
+const MISSING_WORDS: usize = 2;
+/// The share of what the query could have scored at which the confidence is one half.
+const HALF_SURE: f64 = 0.08;
 
 const PINNED_FACTOR: f64 = 1.05;
 const OLD_FACTOR: f64 = 0.9;
@@ -120,10 +123,11 @@ pub fn score(
     });
     let n_words = selected.terms.list.len().max(6) as f64;
     let best = scored.iter().take(DECISIVE).map(|scored| scored.strength).fold(0.0, f64::max);
-    let confidence = match selected.whole > 0.0 {
+    let share = match selected.whole > 0.0 {
         true => best / selected.whole * (n_words / 6.0).powf(0.2),
         false => 0.0,
     };
+    let confidence = share / (share + HALF_SURE);
     Ok(Ranking { rows: scored, confidence })
 }
 
@@ -232,9 +236,8 @@ impl Scorer<'_> {
         let strength = NEIGHBOURS_SHARE * in_passage(&parts(&passage))
             + (1.0 - NEIGHBOURS_SHARE) * in_passage(&parts(own))
             + pair_weight * n_distinct;
-        let shared = parts(&counts);
-        let shared = shared.iter().zip(weights).filter(|(tf, _)| **tf > 0);
-        let evidence = shared.map(|(_, weight)| weight).sum::<f64>() / (1.0 + n).ln();
+        let n_shared = parts(&counts).iter().filter(|tf| **tf > 0).count().min(ENOUGH_WORDS);
+        let n_wanted = (self.selected.n_counted + MISSING_WORDS).min(ENOUGH_WORDS);
         let factor = factor(&row, self.query.now);
         let has = |raw: &Needle| row.document.parts().iter().any(|part| raw.is_in(part));
         // A row without one of the words cannot contain the text.
@@ -243,7 +246,7 @@ impl Scorer<'_> {
         let words = terms.list.iter().zip(&counts).filter(|(_, n)| **n > 0);
         Ok(Scored {
             score: (of_row + passage_weight * best + pairs) * factor,
-            strength: strength * evidence.min(MAX_EVIDENCE).powf(EVIDENCE_EXPONENT),
+            strength: strength * n_shared as f64 / n_wanted as f64,
             explain: Explain {
                 words: words.map(|(term, n)| (term.word.clone(), *n as usize)).collect(),
                 row: of_row,

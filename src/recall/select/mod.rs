@@ -36,6 +36,10 @@ const FILTER_BUDGET: usize = 500_000;
 const SMALL: f64 = 2000.0;
 const BORROWED: f64 = 100.0;
 
+/// A word that no row has says less in a small store, which has few of the words of its subject: half as much in
+/// one of so many rows.
+const UNSEEN: f64 = 30.0;
+
 /// A project with fewer rows has the mean length of the store's rows.
 const FEW: f64 = 100.0;
 
@@ -73,6 +77,8 @@ pub struct Selected {
     pub weights: Vec<f64>,
     /// Sum of the weights of the words that count, with those that no row has.
     pub whole: f64,
+    /// How many words these are.
+    pub n_counted: usize,
     /// Number of rows, with the borrowed ones.
     pub n: f64,
     /// Mean number of words of a row.
@@ -167,7 +173,10 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
     unknown.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
     unknown.truncate(MAX_USED - used.len().min(MAX_USED));
     let counted = used.iter().filter(|term| selected.terms.list[**term].counts());
-    selected.whole = counted.chain(&unknown).map(weight).sum();
+    let known: f64 = counted.clone().map(weight).sum();
+    let missing: f64 = unknown.iter().map(weight).sum();
+    selected.n_counted = counted.count() + unknown.len();
+    selected.whole = known + missing * place.n / (place.n + UNSEEN);
     selected.weights = used.iter().map(weight).collect();
     let weights: HashMap<usize, f64> = used.iter().map(|term| (*term, weight(term))).collect();
 

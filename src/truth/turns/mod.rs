@@ -22,13 +22,14 @@ use part::{Part, Value, is_short_name, parts, same};
 /// Longer requests are tasks. What they say in passing replaces nothing.
 const MAX_REQUEST: usize = 400;
 /// Most words of a statement that names one thing of another.
-const SHORT: usize = 4;
+const SHORT: usize = 5;
 
 /// The user takes something else, or says that it changes.
 const CHANGES: Words = Words(
     "changed my mind|change of plan|new plan|new policy|forget what|forget about|scrap |after all|second \
      thought|final word|go for |go with |let's do |lets do |let's use |lets use |make it |make them |make ints \
-     |swap it|raise |lower |bump |reduce |increase |extend |shorten |drop the |move to |moved to |overruled\
+     |swap it|bumped |down to |was overkill|was a disaster|was a mistake|fue un error|war ein fehler\
+     |raise |lower |bump |reduce |increase |extend |shorten |drop the |move to |moved to |overruled\
      |anders überlegt|doch schon|doch lieber|doch nur|doch erst|doch auf|sagen wir|lass uns|lasst uns|nimm \
      |nehmen wir|wir nehmen|leg ihn|leg sie|leg es|stell ihn|stell sie|stell es| daraus|künftig|nochmal wegen|vergiss\
      |erhöhe|senke|umziehen|umgestiegen|olvida|olvídate|al final|mejor que|cambié de idea|cambio de planes\
@@ -93,7 +94,8 @@ impl<'a> Turn<'a> {
         let request = &exchange.request;
         let asked = sentences(request).into_iter().flat_map(|text| parts(text, true));
         let said = exchange.said.iter().flat_map(|text| sentences(text));
-        let parts: Vec<Part> = asked.chain(said.flat_map(|text| parts(text, false))).collect();
+        let mut parts: Vec<Part> = asked.chain(said.flat_map(|text| parts(text, false))).collect();
+        part::share_units(&mut parts);
         let lower = format!(" {} ", request.to_lowercase());
         let statement = Statement::read(request);
         let changes =
@@ -194,8 +196,14 @@ impl<'a> Turn<'a> {
         let subject = LazyCell::new(|| self.subject(old));
         let is_revised = newer.revises && old.first().is_some_and(|first| newer.asks_about(first));
         newer.parts.iter().any(|new| {
+            if !new.has_other_value(old) {
+                return false;
+            }
+            if is_same_slot(old, new) {
+                return true;
+            }
             let is_wanted = new.is_asked || newer.changes || new.values.iter().any(is_told);
-            if old.is_asked && !is_wanted || !new.has_other_value(old) {
+            if old.is_asked && !is_wanted {
                 return false;
             }
             if is_revised {
@@ -241,7 +249,8 @@ impl<'a> Turn<'a> {
                 part.first().is_some_and(|first| same(first, stem))
                     || part.topic.iter().any(is_short_name)
             });
-            let is_said = || said().any(|part| part.topic.iter().any(|other| same(other, stem)));
+            let holds = || said().filter(|part| !part.tells_end());
+            let is_said = || holds().any(|part| part.topic.iter().any(|other| same(other, stem)));
             (begins || newer.retired.iter().any(|other| same(other, stem))) && !is_said()
         };
         let is_named = |stem: &&String| old.tells(stem) && is_given_up(stem);
@@ -276,14 +285,24 @@ impl<'a> Turn<'a> {
         };
         let rest: Vec<&String> = old.topic[1..].iter().collect();
         let is_said = |stem: &&String| {
-            let mut said = newer.parts.iter().filter(|part| !part.is_asked);
+            let mut said = newer.parts.iter().filter(|part| !part.is_asked && !part.tells_end());
             said.any(|part| part.topic.iter().any(|other| same(other, stem)))
         };
-        if !newer.changes || rest.last().is_none_or(is_said) {
+        if rest.last().is_none_or(is_said) {
+            return false;
+        }
+        let subject = &old.topic[..old.topic.len() - 1];
+        if old.ends_with_name() && newer.parts.iter().any(|new| new.names_the(subject)) {
+            return true;
+        }
+        if !newer.changes {
             return false;
         }
         let is_revised = newer.revises && newer.asks_about(first);
         newer.parts.iter().any(|new| {
+            if new.is_asked && new.tells_change() && new.names_only(old) && old.ends_with_name() {
+                return true;
+            }
             let n_words = new.topic.len();
             let begins = new.first().is_some_and(|other| same(first, other));
             if !begins || !(2..=SHORT + 1).contains(&n_words) || new.keeps() {
@@ -300,6 +319,20 @@ impl<'a> Turn<'a> {
             }
         })
     }
+}
+
+/// `Classes take 60 minutes`, after `Classes take 50 minutes now`: the same measure of the same thing, which the
+/// words of one of them tell as a whole.
+fn is_same_slot(old: &Part, new: &Part) -> bool {
+    let (a, b) = (&old.topic, &new.topic);
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let begins = matches!((a.first(), b.first()), (Some(a), Some(b)) if same(a, b));
+    // `the timeout of uploads`, after `Timeout 90 s`, is another thing.
+    let is_whole = short.len() >= 2 || b.len() == 1;
+    begins
+        && is_whole
+        && new.has_other_measure(old)
+        && short.iter().all(|stem| long.iter().any(|other| same(stem, other)))
 }
 
 fn has(subject: &BTreeSet<String>, stem: &str) -> bool {

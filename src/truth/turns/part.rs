@@ -14,6 +14,14 @@ const KEEPS: Words = Words(
 const TIMES: Words = Words("s|sec|secs|ms|min|mins|h|hr|hrs|d|std");
 /// Names of money that differ in one conversation.
 const MONEY: Words = Words("pound|gbp|euro|eur|dollar|usd|franc|franken|chf|quid|buck");
+/// Words for `%`.
+const PERCENT: Words = Words("percent|prozent|porcient");
+/// Articles of a thing of which there is one.
+const ARTICLES: Words =
+    Words("the|our|der|die|das|unser|unsere|le|la|notre|el|nuestro|nuestra|o|a|il");
+const MONEY_SIGNS: [char; 4] = ['$', '£', '€', '¥'];
+/// Signs before a number.
+const SIGNS: [char; 6] = ['$', '£', '€', '¥', '~', '≈'];
 /// Conjunctions between two statements with numbers.
 const CONJUNCTIONS: [&str; 6] = [" and ", " und ", " y ", " et ", " e ", " en "];
 /// Letters that two forms of a word share.
@@ -43,6 +51,11 @@ impl Value {
     /// Whether both are the same value.
     pub fn is(&self, other: &Value) -> bool {
         self.text == other.text
+    }
+
+    /// Whether the unit is not said.
+    pub fn is_bare(&self) -> bool {
+        self.kind == Kind::Number(None)
     }
 
     fn is_of_kind(&self, other: &Value) -> bool {
@@ -78,7 +91,7 @@ pub fn parts(sentence: &str, is_asked: bool) -> Vec<Part<'_>> {
     let mut parts: Vec<Part> = Vec::new();
     let mut is_introduced = false;
     for text in split(sentence) {
-        let words = Statement::read(text).words;
+        let words = Statement::read(&text.replace(" %", "%")).words;
         let has_meaning =
             |word: &&Word| word.is_content() && word.value().is_none() && !word.is(Role::Move);
         let topic: Vec<String> =
@@ -151,15 +164,24 @@ fn values(words: &[Word]) -> Vec<Value> {
     let is_article = |word: &Word| matches!(word.text.as_str(), "ein" | "one");
     let has_number = words.iter().any(|w| w.is(Role::Number) && !is_article(w));
     for (at, word) in words.iter().enumerate() {
-        let kind = match word.value() {
-            Some(Role::Number) if !is_article(word) => number(word, words.get(at + 1)),
-            Some(Role::Unit) if !has_number => Kind::Time,
-            Some(role @ (Role::Day | Role::Language)) => Kind::Other(role),
+        let (text, kind) = match word.value() {
+            Some(Role::Number) if !is_article(word) => {
+                (digits(&word.text), number(word, words.get(at + 1)))
+            }
+            Some(Role::Unit) if !has_number => (word.stem.as_str(), Kind::Time),
+            Some(role @ (Role::Day | Role::Language)) => (word.stem.as_str(), Kind::Other(role)),
             _ => continue,
         };
-        values.push(Value { text: word.stem.clone(), kind });
+        values.push(Value { text: text.to_owned(), kind });
     }
     values
+}
+
+/// A number without its unit. A number as a word is its own.
+fn digits(text: &str) -> &str {
+    let digits = text.trim_start_matches(SIGNS);
+    let end = digits.find(|c: char| c.is_alphabetic() || c == '%').unwrap_or(digits.len());
+    if end == 0 { text } else { digits[..end].trim_end_matches('-') }
 }
 
 /// A number with its unit: a word after it, or letters at its end.
@@ -167,10 +189,13 @@ fn number(word: &Word, next: Option<&Word>) -> Kind {
     let letters = word.text.trim_start_matches(|c: char| !c.is_alphabetic());
     let is_word = letters.len() == word.text.len();
     match next {
+        _ if word.text.ends_with('%') => Kind::Number(Some("%".to_owned())),
+        _ if word.text.starts_with(MONEY_SIGNS) => Kind::Money,
         _ if !is_word && TIMES.are(letters) => Kind::Time,
         _ if !is_word && !letters.is_empty() => Kind::Number(Some(letters.to_owned())),
         Some(next) if next.is(Role::Unit) || TIMES.are(&next.text) => Kind::Time,
         Some(next) if MONEY.are(&next.stem) => Kind::Money,
+        Some(next) if PERCENT.are(&next.stem) => Kind::Number(Some("%".to_owned())),
         Some(next) if next.is_content() && next.value().is_none() && !next.is(Role::Move) => {
             Kind::Number(Some(next.stem.clone()))
         }
@@ -220,15 +245,36 @@ impl Part<'_> {
         names.into_iter().any(|word| !old.topic.iter().any(|stem| same(stem, &word.stem)))
     }
 
+    /// `we're on Mollie now for payments`, after `payments go through Adyen`: another name, and nothing that the
+    /// older part does not speak of.
+    pub fn names_only(&self, old: &Part) -> bool {
+        let of_old = |word: &&Word| old.topic.iter().any(|stem| same(stem, &word.stem));
+        let told = || self.words.iter().filter(|w| w.is_content() && !w.is(Role::Move));
+        let first = old.topic.first();
+        self.names_other_than(old)
+            && told().all(|word| word.is_name || of_old(&word))
+            && told().any(|word| first.is_some_and(|first| same(first, &word.stem)))
+    }
+
     pub fn shares_value(&self, other: &Part) -> bool {
         self.values.iter().any(|value| other.values.iter().any(|v| v.is(value)))
     }
 
-    /// Whether it has a value of the same kind as the older part, which that one does not have.
+    /// Whether it has a value of the same kind as the older part, and none of that kind in common with it.
     pub fn has_other_value(&self, old: &Part) -> bool {
-        let is_new = |value: &&Value| !old.values.iter().any(|v| v.is(value));
-        let fits = |value: &Value| old.values.iter().any(|v| v.is_of_kind(value));
-        !self.shares_value(old) && self.values.iter().filter(is_new).any(fits)
+        let is_told = |v: &Value| self.values.iter().any(|new| new.is(v));
+        let is_other = |value: &Value| {
+            let mut of_kind = old.values.iter().filter(|v| v.is_of_kind(value)).peekable();
+            of_kind.peek().is_some() && !of_kind.any(is_told)
+        };
+        self.values.iter().any(is_other)
+    }
+
+    /// Whether it has another value of a kind that both say: a unit, a day, a sum of money.
+    pub fn has_other_measure(&self, old: &Part) -> bool {
+        let is_said = |value: &Value| !value.is_bare();
+        let fits = |v: &Value| old.values.iter().any(|o| o.kind == v.kind && !o.is(v));
+        !self.shares_value(old) && self.values.iter().any(|v| is_said(v) && fits(v))
     }
 
     /// Whether its words say that something holds from now on, or not any more.
@@ -240,9 +286,45 @@ impl Part<'_> {
         roles.into_iter().any(has) || moves.is_some_and(to) || self.text.contains('→')
     }
 
+    /// Whether it says that something is no more.
+    pub fn tells_end(&self) -> bool {
+        self.words.iter().any(|word| word.is(Role::Gone))
+    }
+
+    /// Whether it says what the subject is: `Traefik is the ingress controller`.
+    pub fn names_the(&self, subject: &[String]) -> bool {
+        let Some(verb) = self.words.iter().position(|word| word.is(Role::Copula)) else {
+            return false;
+        };
+        let (before, after) = self.words.split_at(verb);
+        let is_name = |word: &Word| word.is_name || before[0] == *word;
+        let mut named = before.iter().filter(|word| word.is_content()).peekable();
+        let follows =
+            after.iter().skip(1).take_while(|word| word.is_content() || ARTICLES.are(&word.text));
+        let told: Vec<&String> =
+            follows.filter(|word| word.is_content()).map(|word| &word.stem).collect();
+        let has_article = after.get(1).is_some_and(|word| ARTICLES.are(&word.text));
+        has_article
+            && named.peek().is_some()
+            && named.all(is_name)
+            && !told.is_empty()
+            && !subject.is_empty()
+            && subject.iter().all(|stem| told.iter().any(|other| same(stem, other)))
+    }
+
     /// Whether it says that something goes on.
     pub fn keeps(&self) -> bool {
         *self.keeps.get_or_init(|| KEEPS.inside(&format!(" {} ", self.text.to_lowercase())))
+    }
+}
+
+/// Gives numbers without a unit the one that another part of the turn has for them: `28`, `at 28 %`.
+pub fn share_units(parts: &mut [Part]) {
+    let all: Vec<Value> = parts.iter().flat_map(|part| part.values.clone()).collect();
+    for value in parts.iter_mut().flat_map(|part| &mut part.values).filter(|v| v.is_bare()) {
+        if let Some(known) = all.iter().find(|known| known.is(value) && !known.is_bare()) {
+            value.kind = known.kind.clone();
+        }
     }
 }
 
@@ -265,9 +347,11 @@ pub fn same(a: &str, b: &str) -> bool {
     is_form || is_short_name(short, long)
 }
 
-/// `fly` and `fly.io`, `mongo` and `mongodb`.
+/// `fly` and `fly.io`, `mongo` and `mongodb`, `nginx` and `ingress-nginx`.
 pub fn is_short_name(short: &str, long: &str) -> bool {
     const ENDINGS: [&str; 6] = ["db", "sql", "js", "lang", "ql", "io"];
     let rest = long.strip_prefix(short).filter(|_| short.len() >= MIN_SHORT_NAME);
     rest.is_some_and(|rest| rest.starts_with(['.', '-']) || ENDINGS.contains(&rest))
+        || short.len() > MIN_SHORT_NAME
+            && long.strip_suffix(short).is_some_and(|rest| rest.ends_with('-'))
 }

@@ -40,6 +40,45 @@ fn another_value_of_the_same_subject() {
 }
 
 #[test]
+fn the_same_measure_without_a_word_of_change() {
+    check(
+        ("loudness of exports is -16 LUFS", "Exports are normalised to -16 LUFS."),
+        ("the platform has a new spec, exports at -14 please", "The loudness is -14 LUFS."),
+        &["loudness of exports is -16 LUFS", "Exports are normalised to -16 LUFS."],
+    );
+    check(
+        ("the late fee is $45", "The late fee is $45."),
+        ("the board voted. the late fee is 60 bucks", "The late fee is $60."),
+        &["the late fee is $45", "The late fee is $45."],
+    );
+    // Another unit is another statement.
+    check(
+        ("robots drive at most 1.2 m/s", "Robots drive at most 1.2 m/s."),
+        ("robots charge at 28 from now on", "Robots charge at 28 %."),
+        &[],
+    );
+}
+
+#[test]
+fn what_says_what_the_subject_is() {
+    check(
+        ("the ingress controller is Nginx", "The ingress controller is Nginx."),
+        ("we looked at three of them", "Traefik is the ingress controller."),
+        &["the ingress controller is Nginx", "The ingress controller is Nginx."],
+    );
+    check(
+        ("payments go through Adyen", "Payments use the Adyen client."),
+        ("we're on Mollie now for payments", "Payments run over Mollie."),
+        &["payments go through Adyen", "Payments use the Adyen client."],
+    );
+    check(
+        ("the ingress controller is Traefik", "The ingress controller is Traefik."),
+        ("what scans the images", "Trivy is the scanner."),
+        &[],
+    );
+}
+
+#[test]
 fn another_thing_in_its_place() {
     check(
         ("we render reports with wkhtmltopdf", "Reports are rendered by wkhtmltopdf."),
