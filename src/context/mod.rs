@@ -55,6 +55,7 @@ use rusqlite::Connection;
 pub use filler::{Line, Section};
 pub use outline::{Outline, outline};
 pub use page::Page;
+pub use retire::Reason;
 pub use steps::{OpenStep, Steps, steps};
 
 use crate::capture;
@@ -73,7 +74,7 @@ use found::{Focus, Found};
 use native::Native;
 use outdated::Compared;
 use related::Related;
-use retire::Left;
+use retire::{Ends, Left};
 use rollup::RollUp;
 use stored_turn::StoredTurn;
 
@@ -186,6 +187,8 @@ pub struct Selection {
     /// Texts of rules that newer ones replace.
     pub withdrawn: Vec<String>,
     pub open: Vec<Left>,
+    /// What was open and is not told any more.
+    pub retired: Vec<(Left, Reason)>,
     /// The newest session of the user that did something.
     pub last: Option<Told>,
     /// The other sessions in the order of their lines.
@@ -286,7 +289,7 @@ fn select(
         Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
         _ => ClosedSteps::default(),
     };
-    let open = retire::left(&here, &frequencies, &closed);
+    let Ends { left: open, retired } = retire::ends(&here, &frequencies, &closed);
     let often_changed = often_changed(&here);
     let utc_offset = told.first().map_or(0, |told| told.session.utc_offset);
     let focus = Focus::new(branches.name(), &query.changed_files);
@@ -313,6 +316,7 @@ fn select(
         rules,
         withdrawn,
         open,
+        retired,
         last,
         earlier: told,
         related: Vec::new(),
