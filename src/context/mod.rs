@@ -35,6 +35,7 @@ mod outline;
 mod page;
 pub mod recalled;
 mod related;
+mod results;
 mod retire;
 mod rollup;
 mod rules;
@@ -66,6 +67,7 @@ use crate::store::marks;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::rejected::Rejected;
 use crate::store::summaries::{self, SummaryRow};
+use crate::store::words::RowId;
 use crate::store::{self, links};
 use crate::text::similarity::{self, Frequencies, WordSet};
 use branches::{Branches, Place};
@@ -74,6 +76,7 @@ use found::{Focus, Found};
 use native::Native;
 use outdated::Compared;
 use related::Related;
+use results::Results;
 use retire::{Ends, Left};
 use rollup::RollUp;
 use stored_turn::StoredTurn;
@@ -123,6 +126,7 @@ pub fn build(conn: &Connection, query: &Query) -> store::Result<Block> {
     let select = |n_sessions| -> store::Result<(Selection, Page)> {
         let mut selection = select(conn, query, &branches, n_sessions)?;
         relate(conn, query, &branches, &mut selection)?;
+        selection.results = results(conn, query, &selection)?;
         let page = page::fill(&selection, query.max_tokens);
         Ok((selection, page))
     };
@@ -148,6 +152,8 @@ const USER_SCOPE: usize = 100;
 const CHANGED_FILES: usize = 30;
 const ABOUT_CHANGED: usize = 100;
 const WITHDRAWN: usize = 100;
+/// Rows of each section that are told with what came of their turn.
+const WITH_RESULT: usize = 20;
 /// Rows of each section whose files are compared with the work tree.
 const COMPARED: usize = 60;
 /// Turns read of each of the newest sessions, and of each other one.
@@ -196,6 +202,8 @@ pub struct Selection {
     /// Memories about the work at hand. The most specific come first.
     pub related: Vec<Related>,
     pub found: Found,
+    /// What came of the turns of these rows.
+    pub results: Results,
     /// The files of observations.
     pub freshness: Freshness,
     /// The files that most sessions changed, with the number of sessions.
@@ -239,6 +247,27 @@ fn relate(
     }
     selection.related = all;
     Ok(())
+}
+
+/// What came of the turns of the rows that a block most likely tells.
+fn results(conn: &Connection, query: &Query, selection: &Selection) -> store::Result<Results> {
+    let Found { discoveries, changes, .. } = &selection.found;
+    let related = selection.related.iter().filter_map(|related| match related {
+        Related::Row(row) => Some(&**row),
+        Related::Turn(_) => None,
+    });
+    let found = discoveries.iter().take(WITH_RESULT).chain(changes.iter().take(WITH_RESULT));
+    let rows: Vec<RowId> = related
+        .chain(found)
+        .filter(|row| row.has_result())
+        .map(|row| RowId::observation(row.id))
+        .collect();
+    if rows.is_empty() {
+        return Ok(Results::default());
+    }
+    let rejected = Rejected::load(conn)?;
+    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    Results::of(conn, &rows, query.project_id, &screens)
 }
 
 /// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
@@ -321,6 +350,7 @@ fn select(
         earlier: told,
         related: Vec::new(),
         found,
+        results: Results::default(),
         freshness,
         often_changed,
         utc_offset,

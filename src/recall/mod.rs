@@ -19,6 +19,7 @@ use rusqlite::Connection;
 
 use crate::clock;
 use crate::memory::Origin;
+use crate::store::turns;
 use crate::store::words;
 pub use crate::store::words::{RowId, RowKind, StoredRow};
 use crate::store::{self};
@@ -122,6 +123,15 @@ pub struct QueryWord {
     pub idf: f64,
     /// The weight that its place and number in the query give it.
     pub weight: f64,
+}
+
+/// The turn of a row, by session and prompt number: readers get each turn once. `None` for rows of no turn, and
+/// for decisions, which hold beyond their turn.
+pub fn turn_of(conn: &Connection, row: RowId, kind: &str) -> store::Result<Option<(i64, i64)>> {
+    match kind {
+        "decision" => Ok(None),
+        _ => turns::of_row(conn, row),
+    }
 }
 
 /// Finds the rows that fit the request.

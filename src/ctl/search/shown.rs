@@ -9,10 +9,10 @@ use crate::activity::looks_like_code;
 use crate::clock;
 use crate::ctl::format::{age, day};
 use crate::failure::Result;
-use crate::recall::{Hit, RowId};
+use crate::recall::{self, Hit, RowId};
 use crate::store::notes::EXTERNAL;
+use crate::store::projects;
 use crate::store::words::{self, Side};
-use crate::store::{projects, turns};
 
 /// A younger row is dated by its age, an older one by its day.
 const RECENT: i64 = 7 * 86_400_000;
@@ -95,16 +95,12 @@ pub fn mark_partial(query: &str, shown: &mut [Shown]) {
     }
 }
 
-/// Leaves the best row of each turn, which names the others, and at most `limit` rows. A decision is a row of
-/// its own: it holds beyond its turn.
+/// Leaves the best row of each turn, which names the others, and at most `limit` rows.
 pub fn by_turn(conn: &Connection, all: Vec<Shown>, limit: usize) -> Result<Vec<Shown>> {
     let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
     let mut kept: Vec<Shown> = Vec::new();
     for shown in all {
-        let turn = match shown.hit.stored.kind.as_str() {
-            "decision" => None,
-            _ => turns::of_row(conn, shown.hit.stored.row)?,
-        };
+        let turn = recall::turn_of(conn, shown.hit.stored.row, &shown.hit.stored.kind)?;
         match turn.and_then(|turn| turns.get(&turn).copied()) {
             Some(at) => kept[at].same_turn.push(shown.hit.stored.row),
             None if kept.len() == limit => break,
