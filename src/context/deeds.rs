@@ -20,13 +20,17 @@ pub struct Aim {
     pub words: WordSet,
     /// Those of the names between backticks.
     pub names: WordSet,
+    /// Those of the names that no other text has by accident: `refund_list`, but not `after`.
+    pub telling_names: WordSet,
 }
 
 impl Aim {
     /// `words` are those of the text that count.
     pub fn new(text: &str, words: WordSet) -> Aim {
-        let names: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-        Aim { words, names: WordSet::stems(&names.join(" ")) }
+        let mut names: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+        let all = WordSet::stems(&names.join(" "));
+        names.retain(|name| !is_plain_word(name));
+        Aim { words, names: all, telling_names: WordSet::stems(&names.join(" ")) }
     }
 
     pub fn of(text: &str) -> Aim {
@@ -53,9 +57,7 @@ impl Deeds {
         let commands = evidence.commands.iter().filter(|command| command.ok);
         let names = files.chain(&evidence.names).chain(commands.map(|command| &command.line));
         let names: Vec<&str> = names.map(String::as_str).collect();
-        let mut tools = all.clone();
-        tools.extend(&WordSet::stems(&names.join(" ")));
-        Some(Deeds { request, all, tools })
+        Some(Deeds { request, all, tools: WordSet::stems(&names.join(" ")) })
     }
 
     pub fn words(&self) -> &WordSet {
@@ -63,7 +65,7 @@ impl Deeds {
     }
 
     /// Whether the turn does what was left: it has 60 % of the words, or all names and 40 % of the words;
-    /// or its tools touch all names; or its request consists of words of the aim.
+    /// or it touches all names; or its request consists of words of the aim.
     pub fn does(&self, aim: &Aim) -> bool {
         let common = aim.words.common(&self.all);
         let has_names = aim.names.len() >= 3 && aim.names.common(&self.all) == aim.names.len();
@@ -71,9 +73,27 @@ impl Deeds {
         let is_asked =
             (3..=8).contains(&self.request.len()) && asked * 10 >= self.request.len() * 8;
         let percent = if has_names { 40 } else { 60 };
-        let touches = !aim.names.is_empty() && aim.names.common(&self.tools) == aim.names.len();
-        touches || is_asked || has_share(common, &aim.words, percent)
+        self.touches(aim) || is_asked || has_share(common, &aim.words, percent)
     }
+
+    /// Whether the turn has all names of the aim. Names that are plain words count only where tools have
+    /// them, and beside two other words of the aim.
+    fn touches(&self, aim: &Aim) -> bool {
+        let mut words = self.tools.clone();
+        words.extend(&self.all);
+        let n = aim.names.len();
+        if !aim.telling_names.is_empty() {
+            return aim.names.common(&words) == n;
+        }
+        let wanted = aim.words.len().min(n + 2);
+        n > 0 && aim.names.common(&self.tools) == n && aim.words.common(&words) >= wanted
+    }
+}
+
+/// `after`, `page`, `load()`: a name that is written like any word.
+fn is_plain_word(name: &str) -> bool {
+    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
+    name.chars().all(char::is_lowercase)
 }
 
 /// Whether `common` is that share of the words, and at least two of them if there are two.
@@ -148,6 +168,25 @@ mod tests {
         assert!(does("`picker.ts` still loses the focus in the old way"));
         assert!(!does("`picker.ts` and `list.ts` still lose the focus"));
         assert!(!does("The focus is still lost"));
+    }
+
+    #[test]
+    fn a_name_that_is_a_plain_word_is_no_proof() {
+        let aim = "document `after` in the OpenAPI file";
+        check(
+            aim,
+            "ok do that, but keep ?after compatible",
+            "`?after` still takes a number.",
+            false,
+        );
+        let mut turn = Turn { request: "go on".into(), ..Turn::default() };
+        turn.evidence.names = vec!["after".into()];
+        turn.evidence.files =
+            vec![FileChange { path: "api/routes.ts".into(), ..FileChange::default() }];
+        let does = |turn: &Turn| Deeds::of(turn).is_some_and(|deeds| deeds.does(&Aim::of(aim)));
+        assert!(!does(&turn));
+        turn.evidence.files[0].path = "api/openapi.yaml".into();
+        assert!(does(&turn));
     }
 
     #[test]

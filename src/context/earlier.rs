@@ -7,7 +7,7 @@ use super::blocks::{self, MAX_TITLE, whole_sentences};
 use super::branches::Place;
 use super::dates::date_and_id;
 use super::filler::Filler;
-use super::last::{commits, effects, files};
+use super::last::{commits, effects, files, telling};
 use super::markdown::{self, paragraph};
 use super::rollup::RollUp;
 use super::seen::Seen;
@@ -18,6 +18,8 @@ use crate::memory::Block;
 const LENGTHS: [usize; 7] = [100, 150, 210, 300, 420, 600, 900];
 /// Most files of a line.
 pub const MAX_FILES: usize = 1;
+/// Shorter lines do not tell the answer to the first request beside what came of a later one.
+const FIRST_ANSWER: usize = 210;
 /// The section is full after this many lines that did not fit.
 const MISSES: usize = 3;
 
@@ -68,8 +70,62 @@ pub struct Earlier<'a> {
 
 /// What came of a session, in texts that fit into a line of a certain length.
 enum Upshots {
-    Solved { cause: String, fix: String },
-    Worked { commits: String, done: String, answer: Option<String>, effects: String },
+    Solved {
+        cause: Later,
+        fix: String,
+    },
+    Worked {
+        /// The answer to the title, if a later request is told, too.
+        first: String,
+        commits: Later,
+        done: Later,
+        answer: Option<Later>,
+        effects: String,
+    },
+}
+
+/// What came of a turn, and its request. The request is empty if the title tells it.
+#[derive(Default)]
+struct Later {
+    asked: String,
+    text: String,
+}
+
+/// The part of a line that is put together of texts which the block does not contain yet.
+struct LineText<'a> {
+    seen: &'a Seen,
+    said: Vec<String>,
+    text: String,
+}
+
+impl LineText<'_> {
+    fn is_new(&self, text: &str) -> bool {
+        !text.is_empty() && !self.seen.contains(text) && !self.seen.is_among(text, &self.said)
+    }
+
+    /// Returns whether the text is new.
+    fn add(&mut self, text: &str) -> bool {
+        let is_new = self.is_new(text);
+        if is_new {
+            let arrow = if self.text.is_empty() { "" } else { " → " };
+            self.text.push_str(&format!("{arrow}{text}"));
+            self.said.push(text.to_owned());
+        }
+        is_new
+    }
+
+    fn add_later(&mut self, later: &Later) -> bool {
+        if self.is_new(&later.text) && self.is_new(&later.asked) {
+            let then = match &self.text {
+                text if text.is_empty() => "",
+                text if text.ends_with(['?', '!', '…', '？']) => " Then: ",
+                _ => ". Then: ",
+            };
+            self.text.push_str(&format!("{then}{}", later.asked));
+            self.said.push(later.asked.clone());
+        }
+        self.add(&later.text)
+    }
 }
 
 impl<'a> Earlier<'a> {
@@ -99,7 +155,8 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// `- 2026-11-23 (s36): title → cause → fix (src/a.rs +2)`, and the texts that it consists of.
+    /// `- 2026-11-23 (s36): title → cause → fix (src/a.rs +2)`, and the texts that it consists of. What came of
+    /// a later request stands behind it: `title → answer. Then: request → result`.
     /// `None` if the block contains it already.
     pub fn line(&self, at: usize, seen: &Seen) -> Option<(String, Vec<String>)> {
         let (session, max) = (&self.told.session, LENGTHS[at]);
@@ -107,33 +164,37 @@ impl<'a> Earlier<'a> {
         if seen.contains(&self.title) && !session.has_change() && session.gotchas.is_empty() {
             return None;
         }
-        let mut said: Vec<String> = Vec::new();
-        let mut add = |text: &str| {
-            let is_new = !text.is_empty() && !seen.contains(text) && !seen.is_among(text, &said);
-            if is_new {
-                said.push(text.to_owned());
-            }
-            is_new
-        };
-        add(&shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE)));
+        // A row of the turn is told, with what came of it.
+        if self
+            .told
+            .session
+            .told_turns()
+            .is_some_and(|turns| turns.iter().all(|id| seen.has_turn(*id)))
+        {
+            return None;
+        }
+        let mut line = LineText { seen, said: Vec::new(), text: String::new() };
+        line.add(&shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE)));
         match self.upshots[at].get_or_init(|| Upshots::new(session, max)) {
             Upshots::Solved { cause, fix } => {
-                add(cause);
-                add(fix);
+                line.add_later(cause);
+                line.add(fix);
             }
-            Upshots::Worked { commits, done, answer, effects } => {
-                let has_commits = add(commits);
+            Upshots::Worked { first, commits, done, answer, effects } => {
+                line.add(first);
+                let has_commits = line.add_later(commits);
                 // What was said of commits or of files that changed again may no longer be so.
                 if !has_commits {
-                    let is_done = !session.overtaken && add(done);
+                    let is_done = !session.overtaken && line.add_later(done);
                     match answer {
-                        Some(answer) if !is_done => add(answer),
-                        None if !is_done => add(effects),
+                        Some(answer) if !is_done => line.add_later(answer),
+                        None if !is_done => line.add(effects),
                         _ => false,
                     };
                 }
             }
         }
+        let LineText { said, text, .. } = line;
         if said.is_empty() {
             return None;
         }
@@ -141,7 +202,7 @@ impl<'a> Earlier<'a> {
             files if said.iter().any(|text| text.contains(files)) => String::new(),
             files => format!(" ({files})"),
         };
-        Some((format!("{}{}{}{files}", self.start, said.join(" → "), self.alike), said))
+        Some((format!("{}{text}{}{files}", self.start, self.alike), said))
     }
 
     /// What was found out in a session on this branch: ids of summaries with a failure, its cause and
@@ -169,22 +230,46 @@ impl<'a> Earlier<'a> {
 impl Upshots {
     fn new(session: &RollUp, max: usize) -> Upshots {
         let text = |blocks: &[Block]| paragraph(&blocks::text(blocks, max / 2));
+        let asked = |id: Option<i64>| {
+            let asked = id.and_then(|id| session.asked_in(id));
+            asked.map_or_else(String::new, |ask| shorten(&telling(&paragraph(&ask.text)), max / 4))
+        };
         if let Some(gotcha) = session.gotchas.last() {
             let cause = shorten(&format!("cause: {}", text(&gotcha.cause)), max / 3);
+            let cause = Later { asked: asked(Some(gotcha.id)), text: cause };
             return Upshots::Solved { cause, fix: shorten(&paragraph(&gotcha.fix), max / 3) };
         }
         let said = |blocks: &[Block]| {
             let text = text(blocks);
             if has_substance(&text) { shorten(&text, max / 2) } else { String::new() }
         };
+        let commits = Later {
+            // Some of the commits may be of the title.
+            asked: match session.committed.iter().all(|id| !asked(*id).is_empty()) {
+                true => asked(session.committed.last().copied().flatten()),
+                false => String::new(),
+            },
+            text: shorten(&commits(session, max / 3), max / 2),
+        };
+        let done = Later {
+            asked: asked(session.done_id),
+            text: said(&blocks::gist(&blocks::lasting(&session.done))),
+        };
+        let answer = session.answers.last().filter(|_| !session.has_change()).map(|last| Later {
+            asked: asked(Some(last.id)),
+            text: said(&blocks::lasting(&last.answer)),
+        });
+        let is_later = |later: &Later| !later.asked.is_empty();
+        let has_later =
+            is_later(&commits) || is_later(&done) || answer.as_ref().is_some_and(is_later);
+        let first = session.answers.iter().find(|answered| Some(answered.id) == session.title_id);
+        let first = first.filter(|_| has_later && max >= FIRST_ANSWER);
+        let first = first.map(|first| shorten(&text(&blocks::lasting(&first.answer)), max / 3));
         Upshots::Worked {
-            commits: shorten(&commits(session, max / 3), max / 2),
-            done: said(&blocks::gist(&blocks::lasting(&session.done))),
-            answer: session
-                .answers
-                .last()
-                .filter(|_| !session.has_change())
-                .map(|a| said(&blocks::lasting(&a.answer))),
+            first: first.unwrap_or_default(),
+            commits,
+            done,
+            answer,
             effects: shorten(&effects(session), max / 3),
         }
     }

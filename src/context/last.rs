@@ -84,7 +84,7 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
         let text = blocks::without_seen(&text, seen);
         tell("Before", if has_substance(&text) { text } else { String::new() }, Vec::new());
     }
-    let n_answers = if done.is_empty() { 3 } else { 1 };
+    let n_answers = if done.is_empty() { 3 } else { 2 };
     for answered in session.answers.iter().rev().take(n_answers) {
         let question = blocks::whole_sentences(&markdown::paragraph(&answered.question), 120);
         let answer = blocks::text(&answered.answer, max / n_answers);
@@ -130,13 +130,18 @@ fn asks(session: &RollUp, max: usize, seen: &Seen) -> Vec<String> {
     let mut asks: Vec<String> = asks
         .map(|ask| {
             let text = blocks::without_seen(&markdown::paragraph(&ask.text), seen);
-            let telling = sentences(&text).into_iter().filter(|sentence| is_telling(sentence));
-            blocks::whole_sentences(&telling.collect::<Vec<_>>().join(" "), max)
+            blocks::whole_sentences(&telling(&text), max)
         })
         .filter(|ask| !ask.is_empty())
         .collect();
     asks.drain(..asks.len().saturating_sub(MAX_ASKS));
     asks
+}
+
+/// The sentences of a request that say what it is about.
+pub fn telling(request: &str) -> String {
+    let telling = sentences(request).into_iter().filter(|sentence| is_telling(sentence));
+    telling.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a sentence of a request says what it is about: four words that carry meaning, or a name.

@@ -16,6 +16,7 @@ use super::similarity::{WordSet, sentences};
 use super::{Selection, Told};
 use crate::freshness::Freshness;
 use crate::store::observations::Headline;
+use crate::store::words::RowId;
 
 const MAX_RULES: usize = 40;
 const MAX_REASON: usize = 160;
@@ -177,7 +178,7 @@ pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let selection = texts.selection;
     // A question without its answer says nothing.
     let is_told = |h: &Headline, _: &Seen| {
-        h.title.ends_with(['?', '？', '؟']) || repeats_question(h, &texts.questions)
+        h.title.ends_with(['?', '？', '؟']) || repeats(h, &texts.questions)
     };
     if !push_headlines(&texts.discoveries, selection, filler, seen, is_told) {
         return;
@@ -201,13 +202,13 @@ pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     }
 }
 
-/// Whether the row is the question of a session whose answer is told from its turn.
-fn repeats_question(h: &Headline, questions: &[(i64, String)]) -> bool {
+/// Whether the title of the row is one of these requests of sessions, which are told from their turns.
+fn repeats(h: &Headline, requests: &[(i64, String)]) -> bool {
     let title = h.title.trim_end_matches('…').trim_end();
-    let of_row = questions.iter().filter(|(session, _)| h.session_id == Some(*session));
+    let of_row = requests.iter().filter(|(session, _)| h.session_id == Some(*session));
     of_row
         .into_iter()
-        .any(|(_, question)| question.starts_with(title) || title.starts_with(question.as_str()))
+        .any(|(_, request)| request.starts_with(title) || title.starts_with(request.as_str()))
 }
 
 /// Adds `- s36: question → answer` without the texts that the block contains already. If it contains the
@@ -228,12 +229,18 @@ fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) -> bool
     fits
 }
 
-/// What was changed, in sessions that no section before tells, or in files that the work tree changes.
+/// What was changed, in sessions that no section before tells, or in files that the work tree changes. What the
+/// user asked for in the last session stands there.
 pub fn changes(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let selection = texts.selection;
     let found = &selection.found;
+    let asks = selection.last.iter().flat_map(|told| {
+        let asks = told.session.asks.iter();
+        asks.filter_map(|ask| Some((told.session.session_id?, markdown::line(&ask.text))))
+    });
+    let asks: Vec<(i64, String)> = asks.collect();
     let is_told = |h: &Headline, seen: &Seen| {
-        seen.has_session(h.session_id) && !found.about_changed.contains(&h.id)
+        repeats(h, &asks) || seen.has_session(h.session_id) && !found.about_changed.contains(&h.id)
     };
     push_headlines(&texts.changes, selection, filler, seen, is_told);
 }
@@ -248,7 +255,7 @@ fn push_headlines(
 ) -> bool {
     let mut misses = 0;
     for row in rows {
-        let fits = is_told(row.headline, seen) || push_row(row, &selection.freshness, filler, seen);
+        let fits = is_told(row.headline, seen) || push_row(row, selection, filler, seen);
         misses += usize::from(!fits);
         if misses == MISSES {
             return false;
@@ -259,9 +266,9 @@ fn push_headlines(
 
 /// Adds the line of a row if the block does not contain its title yet. Returns false if the line does not
 /// fit.
-fn push_row(row: &Row, freshness: &Freshness, filler: &mut Filler, seen: &mut Seen) -> bool {
+fn push_row(row: &Row, selection: &Selection, filler: &mut Filler, seen: &mut Seen) -> bool {
     let RowLine { title, text } =
-        row.line.get_or_init(|| headline_line(row.headline, freshness, seen));
+        row.line.get_or_init(|| headline_line(row.headline, selection, seen));
     let bare = without_file(title);
     if title.is_empty() || seen.contains(title) || seen.contains(bare) {
         return true;
@@ -270,6 +277,7 @@ fn push_row(row: &Row, freshness: &Freshness, filler: &mut Filler, seen: &mut Se
     if fits {
         seen.add(title);
         seen.add(bare);
+        seen.add(selection.results.text(RowId::observation(row.headline.id)));
     }
     fits
 }
@@ -280,16 +288,20 @@ pub fn without_file(title: &str) -> &str {
     bare.map_or(title, |(bare, _)| bare)
 }
 
-/// `- o412 bugfix: title (src/a.rs, src/b.rs +2: changed since)`. See [`rule_line`].
-fn headline_line(h: &Headline, freshness: &Freshness, seen: &Seen) -> RowLine {
+/// `- o412 bugfix: title → result (src/a.rs, src/b.rs +2: changed since)`. See [`rule_line`].
+fn headline_line(h: &Headline, selection: &Selection, seen: &Seen) -> RowLine {
     let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     let kind = truncate(&markdown::line(&h.kind), 20);
     let mut line = format!("- o{} {kind}: {title}", h.id);
+    let result = selection.results.text(RowId::observation(h.id));
+    if !result.is_empty() && !seen.is_among(result, &[&title]) {
+        line.push_str(&format!(" → {result}"));
+    }
     let text = truncate(&markdown::paragraph(h.text.as_deref().unwrap_or_default()), 240);
     if !text.is_empty() && !seen.is_among(&text, &[&title]) {
         line.push_str(&format!(" — {text}"));
     }
-    line.push_str(&files_of(h, &title, freshness));
+    line.push_str(&files_of(h, &title, &selection.freshness));
     RowLine { title, text: line }
 }
 

@@ -91,7 +91,8 @@ fn sample() -> Selection {
     user_scope.scope = "user".into();
     let sessions = [told(37, 24, parser()), told(36, 23, slow), told(35, 22, tidy)];
     let rollups: Vec<&RollUp> = sessions.iter().map(|told| &told.session).collect();
-    let open = crate::context::retire::left(&rollups, &Default::default(), &Default::default());
+    let open =
+        crate::context::retire::ends(&rollups, &Default::default(), &Default::default()).left;
     let [last, earlier @ ..] = sessions;
     Selection {
         rules: vec![pinned, user_scope],

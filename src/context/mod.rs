@@ -35,6 +35,7 @@ mod outline;
 mod page;
 pub mod recalled;
 mod related;
+mod results;
 mod retire;
 mod rollup;
 mod rules;
@@ -55,6 +56,7 @@ use rusqlite::Connection;
 pub use filler::{Line, Section};
 pub use outline::{Outline, outline};
 pub use page::Page;
+pub use retire::Reason;
 pub use steps::{OpenStep, Steps, steps};
 
 use crate::capture;
@@ -65,6 +67,7 @@ use crate::store::marks;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::rejected::Rejected;
 use crate::store::summaries::{self, SummaryRow};
+use crate::store::words::RowId;
 use crate::store::{self, links};
 use crate::text::similarity::{self, Frequencies, WordSet};
 use branches::{Branches, Place};
@@ -73,7 +76,8 @@ use found::{Focus, Found};
 use native::Native;
 use outdated::Compared;
 use related::Related;
-use retire::Left;
+use results::Results;
+use retire::{Ends, Left};
 use rollup::RollUp;
 use stored_turn::StoredTurn;
 
@@ -122,6 +126,7 @@ pub fn build(conn: &Connection, query: &Query) -> store::Result<Block> {
     let select = |n_sessions| -> store::Result<(Selection, Page)> {
         let mut selection = select(conn, query, &branches, n_sessions)?;
         relate(conn, query, &branches, &mut selection)?;
+        selection.results = results(conn, query, &selection)?;
         let page = page::fill(&selection, query.max_tokens);
         Ok((selection, page))
     };
@@ -147,6 +152,8 @@ const USER_SCOPE: usize = 100;
 const CHANGED_FILES: usize = 30;
 const ABOUT_CHANGED: usize = 100;
 const WITHDRAWN: usize = 100;
+/// Rows of each section that are told with what came of their turn.
+const WITH_RESULT: usize = 20;
 /// Rows of each section whose files are compared with the work tree.
 const COMPARED: usize = 60;
 /// Turns read of each of the newest sessions, and of each other one.
@@ -186,6 +193,8 @@ pub struct Selection {
     /// Texts of rules that newer ones replace.
     pub withdrawn: Vec<String>,
     pub open: Vec<Left>,
+    /// What was open and is not told any more.
+    pub retired: Vec<(Left, Reason)>,
     /// The newest session of the user that did something.
     pub last: Option<Told>,
     /// The other sessions in the order of their lines.
@@ -193,6 +202,8 @@ pub struct Selection {
     /// Memories about the work at hand. The most specific come first.
     pub related: Vec<Related>,
     pub found: Found,
+    /// What came of the turns of these rows.
+    pub results: Results,
     /// The files of observations.
     pub freshness: Freshness,
     /// The files that most sessions changed, with the number of sessions.
@@ -236,6 +247,27 @@ fn relate(
     }
     selection.related = all;
     Ok(())
+}
+
+/// What came of the turns of the rows that a block most likely tells.
+fn results(conn: &Connection, query: &Query, selection: &Selection) -> store::Result<Results> {
+    let Found { discoveries, changes, .. } = &selection.found;
+    let related = selection.related.iter().filter_map(|related| match related {
+        Related::Row(row) => Some(&**row),
+        Related::Turn(_) => None,
+    });
+    let found = discoveries.iter().take(WITH_RESULT).chain(changes.iter().take(WITH_RESULT));
+    let rows: Vec<RowId> = related
+        .chain(found)
+        .filter(|row| row.has_result())
+        .map(|row| RowId::observation(row.id))
+        .collect();
+    if rows.is_empty() {
+        return Ok(Results::default());
+    }
+    let rejected = Rejected::load(conn)?;
+    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    Results::of(conn, &rows, query.project_id, &screens)
 }
 
 /// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
@@ -286,7 +318,7 @@ fn select(
         Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
         _ => ClosedSteps::default(),
     };
-    let open = retire::left(&here, &frequencies, &closed);
+    let Ends { left: open, retired } = retire::ends(&here, &frequencies, &closed);
     let often_changed = often_changed(&here);
     let utc_offset = told.first().map_or(0, |told| told.session.utc_offset);
     let focus = Focus::new(branches.name(), &query.changed_files);
@@ -313,10 +345,12 @@ fn select(
         rules,
         withdrawn,
         open,
+        retired,
         last,
         earlier: told,
         related: Vec::new(),
         found,
+        results: Results::default(),
         freshness,
         often_changed,
         utc_offset,

@@ -3,6 +3,7 @@
 //! As in a session's first block, texts pass through [`markdown`], a row says its date and its name, and
 //! the words of third parties are not told. The bytes depend on the rows alone.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -15,6 +16,7 @@ use super::lines::{files_of, without_file};
 use super::markdown::{self, truncate};
 use super::native::Native;
 use super::outdated::{self, Compared};
+use super::results::{self, COMPARED, Results};
 use super::rollup::RollUp;
 use super::seen::Seen;
 use super::stored_turn::StoredTurn;
@@ -24,16 +26,15 @@ use crate::capture;
 use crate::freshness::Freshness;
 use crate::memory::{Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
-use crate::recall::known::Known;
-use crate::store::links;
+use crate::recall;
+use crate::recall::known::{Known, KnownKind};
 use crate::store::observations::{self, Headline};
 use crate::store::rejected::Rejected;
 use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
+use crate::store::{self, links};
 
 const MAX_TEXT: usize = 280;
-/// Turns after a single one that are compared with it.
-const LATER: usize = 40;
 /// Position in the lengths of a session's line: 420 characters.
 const LENGTH: usize = 4;
 
@@ -53,37 +54,89 @@ impl Memory {
     }
 }
 
-/// These rows, in this order. Leaves out what is gone, hidden, superseded, expired at `now`, quarantined or of
+/// These rows, in this order, each turn once. Leaves out what is gone, hidden, superseded, expired at `now`, quarantined or of
 /// third parties, and what says the same as a row before it or as the client's own memory.
 pub fn memories(
     conn: &Connection,
     rows: &[RowId],
     now: i64,
     native: &Rc<Native>,
-) -> rusqlite::Result<Vec<Memory>> {
+) -> store::Result<Vec<Memory>> {
     let rejected = Rejected::load(conn)?;
     let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    let subjects = subjects(conn, rows, &screens, now)?;
+    let of_rows =
+        subjects.iter().filter_map(|(_, subject)| subject.row().filter(|h| h.has_result()));
+    let with_result: Vec<RowId> = of_rows.map(|h| RowId::observation(h.id)).collect();
+    let project = subjects.iter().find_map(|(_, subject)| subject.row()?.project_id);
+    let results = Results::of(conn, &with_result, project, &screens)?;
     let (mut memories, mut seen) = (Vec::new(), Seen::beside(native));
-    for row in rows {
-        let line = match row.kind {
-            RowKind::Summary => readable_turn(conn, row.id, &screens)?
-                .and_then(|told| Earlier::new(&told).line(LENGTH, &seen)),
-            RowKind::Observation => match readable_row(conn, row.id, &screens, now)? {
-                Some(h) => {
-                    let offset =
-                        h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
-                    row_line(&h, offset, &Freshness::default(), &seen)
-                }
-                None => None,
-            },
-            RowKind::Prompt => None,
+    for (row, subject) in subjects {
+        let line = match subject {
+            Subject::Turn(told) => Earlier::new(&told).line(LENGTH, &seen),
+            Subject::Row(h) => {
+                let offset = h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
+                row_line(&h, results.text(row), offset, &Freshness::default(), &seen)
+            }
         };
         if let Some((line, said)) = line {
             said.iter().for_each(|text| seen.add(text));
-            memories.push(Memory { row: *row, line: capture::without_secrets(&line) });
+            memories.push(Memory { row, line: capture::without_secrets(&line) });
         }
     }
     Ok(memories)
+}
+
+/// What a line is about.
+enum Subject {
+    Row(Box<Headline>),
+    Turn(Box<Told>),
+}
+
+impl Subject {
+    fn row(&self) -> Option<&Headline> {
+        match self {
+            Subject::Row(row) => Some(row),
+            Subject::Turn(_) => None,
+        }
+    }
+}
+
+/// The rows that may be told, one of each turn. A turn that a later one redid gives way to that one.
+fn subjects(
+    conn: &Connection,
+    rows: &[RowId],
+    screens: &Screens,
+    now: i64,
+) -> store::Result<Vec<(RowId, Subject)>> {
+    let mut told_turns: BTreeSet<(i64, i64)> = BTreeSet::new();
+    let mut subjects = Vec::new();
+    for row in rows {
+        let headline = match row.kind {
+            RowKind::Observation => readable_row(conn, row.id, screens, now)?,
+            _ => None,
+        };
+        let kind = headline.as_ref().map_or("", |h| h.kind.as_str());
+        let turn = recall::turn_of(conn, *row, kind)?;
+        let newer = turn.map(|turn| results::redone(conn, turn, screens)).transpose()?.flatten();
+        let newer = newer.filter(|_| headline.as_ref().is_none_or(|h| h.has_result()));
+        let turn = newer.map_or(Ok(turn), |newer| recall::turn_of(conn, newer, ""))?;
+        if turn.is_some_and(|turn| told_turns.contains(&turn)) {
+            continue;
+        }
+        let row = newer.unwrap_or(*row);
+        let subject = match (row.kind, headline) {
+            (RowKind::Observation, Some(headline)) => Subject::Row(Box::new(headline)),
+            (RowKind::Summary, _) => match readable_turn(conn, row.id, screens)? {
+                Some(told) => Subject::Turn(Box::new(told)),
+                None => continue,
+            },
+            _ => continue,
+        };
+        told_turns.extend(turn);
+        subjects.push((row, subject));
+    }
+    Ok(subjects)
 }
 
 /// What is known of a file, an error or a command, in this order. Leaves out the same rows as
@@ -93,8 +146,9 @@ pub fn known(
     known: &[Known],
     now: i64,
     native: &Rc<Native>,
-) -> rusqlite::Result<Vec<Memory>> {
+) -> store::Result<Vec<Memory>> {
     let (mut memories, seen) = (Vec::new(), Seen::beside(native));
+    let results = results_of_known(conn, known)?;
     for Known { row, text, created_at_epoch, .. } in known {
         let session = match row.kind {
             RowKind::Observation => observations::headline(conn, row.id)?
@@ -106,7 +160,11 @@ pub fn known(
             RowKind::Prompt => None,
         };
         let Some(session) = session else { continue };
-        let text = truncate(&markdown::paragraph(text), MAX_TEXT);
+        let mut text = truncate(&markdown::paragraph(text), MAX_TEXT);
+        let result = results.text(*row);
+        if !result.is_empty() && !seen.is_among(result, &[&text]) {
+            text = format!("{} → {result}", text.trim_end_matches(['.', ';']));
+        }
         if text.is_empty() || seen.contains(&text) || reads_like_instruction(&text, Speaker::User) {
             continue;
         }
@@ -115,6 +173,28 @@ pub fn known(
         memories.push(Memory { row: *row, line: capture::without_secrets(&line) });
     }
     Ok(memories)
+}
+
+/// What came of the turns whose title alone is known.
+fn results_of_known(conn: &Connection, known: &[Known]) -> store::Result<Results> {
+    let is_title = |known: &&Known| matches!(known.kind, KnownKind::Noted | KnownKind::Changed);
+    let mut rows: Vec<RowId> = Vec::new();
+    let mut project = None;
+    for row in known.iter().filter(is_title).map(|known| known.row) {
+        if row.kind == RowKind::Observation {
+            let Some(h) = observations::headline(conn, row.id)?.filter(Headline::has_result) else {
+                continue;
+            };
+            project = h.project_id;
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Ok(Results::default());
+    }
+    let rejected = Rejected::load(conn)?;
+    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    Results::of(conn, &rows, project, &screens)
 }
 
 /// An observation that may be told at `now`.
@@ -131,10 +211,11 @@ pub(super) fn readable_row(
     Ok(found.pop())
 }
 
-/// `- bugfix: title — text (src/a.rs) (2026-11-23, o12)`, and the texts that it consists of. `None` if the
-/// block contains it already.
+/// `- bugfix: title → result (src/a.rs) (2026-11-23, o12)`, and the texts that it consists of. `None` if the
+/// block contains its title already.
 pub(super) fn row_line(
     h: &Headline,
+    result: &str,
     utc_offset: i32,
     freshness: &Freshness,
     seen: &Seen,
@@ -146,6 +227,11 @@ pub(super) fn row_line(
     }
     let kind = truncate(&markdown::line(&h.kind), 20);
     let mut line = format!("- {kind}: {title}");
+    let mut said = vec![title.clone(), bare.to_owned()];
+    if !result.is_empty() && !seen.contains(result) && !seen.is_among(result, &said) {
+        line.push_str(&format!(" → {result}"));
+        said.push(result.to_owned());
+    }
     let text = truncate(&markdown::paragraph(h.text.as_deref().unwrap_or_default()), MAX_TEXT);
     if !text.is_empty() && !seen.is_among(&text, &[&title]) {
         line.push_str(&format!(" — {text}"));
@@ -157,7 +243,7 @@ pub(super) fn row_line(
         _ => "",
     };
     let line = format!("{line} ({}, o{}{by})", day(h.created_at_epoch, utc_offset), h.id);
-    Some((line, vec![title.clone(), bare.to_owned()]))
+    Some((line, said))
 }
 
 /// A single turn that may be told, as a session.
@@ -173,7 +259,7 @@ pub(super) fn readable_turn(
     let (withdrawn, later) = match (rows.first(), project) {
         (Some(row), Some(project)) => (
             links::replaced_titles(conn, project, WITHDRAWN)?,
-            summaries::later_for_context(conn, project, row.created_at_epoch, LATER)?,
+            summaries::later_for_context(conn, project, row.created_at_epoch, COMPARED)?,
         ),
         _ => Default::default(),
     };

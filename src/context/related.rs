@@ -201,13 +201,18 @@ pub fn related(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
         let line = match related {
             Related::Row(row) => {
                 let selection = texts.selection;
-                recalled::row_line(row, selection.utc_offset, &selection.freshness, seen)
+                let result = selection.results.text(RowId::observation(row.id));
+                recalled::row_line(row, result, selection.utc_offset, &selection.freshness, seen)
             }
             Related::Turn(told) => Earlier::new(told).line(LENGTH, seen),
         };
         let Some((line, said)) = line else { continue };
         if filler.push(line, related.name()) {
             said.iter().for_each(|text| seen.add(text));
+            seen.add_turn(match related {
+                Related::Row(row) => texts.selection.results.turn(RowId::observation(row.id)),
+                Related::Turn(told) => Some(told.session.id()),
+            });
         } else {
             misses += 1;
         }

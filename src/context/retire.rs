@@ -30,93 +30,159 @@ pub struct Left {
     pub sessions_ago: usize,
 }
 
-/// The open ends of sessions, newest session first, that no later session has done and the user has not
-/// closed. `sessions` are
-/// newest first.
-pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedSteps) -> Vec<Left> {
+/// Why an open end is not told any more. Sessions are given by the id of their newest summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Too many sessions or days ago, or too many newer ones are open.
+    Old,
+    Done(i64),
+    /// The session went on with the work, and says itself what is left of it.
+    WentOn(i64),
+    /// Several sessions did it in parts.
+    InParts,
+}
+
+/// The open ends of a project.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ends {
+    pub left: Vec<Left>,
+    pub retired: Vec<(Left, Reason)>,
+}
+
+/// Sorts the open ends of sessions, newest session first, into those that are left and those that are not
+/// told any more. Those that the user closed are in neither. `sessions` are newest first.
+pub fn ends(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedSteps) -> Ends {
     let newest = sessions.iter().map(|s| s.ended_at_epoch).max().unwrap_or_default();
-    let mut left: Vec<Left> = Vec::new();
+    let mut ends = Ends::default();
     let mut known: Vec<WordSet> = Vec::new();
-    let mut later_deeds: Vec<&Deeds> = Vec::new();
-    let mut later_words = WordSet::default();
-    // What each later session did, as words.
-    let mut words_of_session: Vec<WordSet> = Vec::new();
-    let mut sessions_ago = 0;
-    // Whether a later session changed something, and whether it says itself what is left.
-    let (mut is_changed, mut is_planned) = (false, false);
-    for (at, session) in sessions.iter().enumerate() {
-        if sessions_ago >= SESSIONS {
-            break;
-        }
+    let mut later = Later::default();
+    for session in sessions {
         for open in &session.open {
-            let limit = match open.kind {
-                OpenKind::Asked | OpenKind::Complaint | OpenKind::Unfinished => QUESTION_SESSIONS,
-                OpenKind::Failing(_) => FAILURE_SESSIONS,
-                _ => SESSIONS,
-            };
-            // What a later session plans replaces it. A sentence alone is weak evidence once work went on.
-            let is_stated = matches!(open.kind, OpenKind::Stated | OpenKind::ForUser);
-            if is_stated && (is_planned || open.said && is_changed) {
-                continue;
-            }
-            let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
-            if sessions_ago >= limit || is_old || left.len() >= MOST {
-                continue;
-            }
             let words = WordSet::stems(&open.text);
             let rare = frequencies.rare(&words);
-            let is_told = known.iter().any(|known| rare.common(known) * 10 >= rare.len() * 8);
-            let passed = |check: &CheckRun| {
-                let later = sessions[..at].iter().flat_map(|later| &later.checks);
-                later.into_iter().any(|run| covers(run, check))
-            };
-            let is_done = || match &open.kind {
-                OpenKind::Failing(check) => passed(check),
-                // A later session that goes on with the work says itself what is left of it: it changed
-                // all of the files again, or some of them, and the step is old or it speaks of it.
-                OpenKind::Stated | OpenKind::ForUser | OpenKind::Task | OpenKind::Unfinished
-                    if sessions.iter().zip(&words_of_session).any(|(later, words)| {
-                        let n_changed = files_changed_again(later, session);
-                        let goes_on = n_changed == session.files.len()
-                            || sessions_ago >= 2
-                            || has_share(rare.common(words), &rare, SPOKEN_OF);
-                        n_changed > 0 && goes_on
-                    }) =>
-                {
-                    true
-                }
-                _ => {
-                    // Several sessions may have done a long step in parts.
-                    let in_parts =
-                        rare.len() >= LONG_STEP && has_share(rare.common(&later_words), &rare, 80);
-                    let aim = Aim::new(&open.text, rare.clone());
-                    // Two sessions later, work on the same thing has most likely passed it.
-                    let is_passed = sessions_ago >= 2
-                        && (aim.names.common(&later_words) > 0
-                            || has_share(rare.common(&later_words), &rare, SPOKEN_OF));
-                    in_parts || is_passed || later_deeds.iter().any(|deeds| deeds.does(&aim))
-                }
-            };
+            if known.iter().any(|known| rare.common(known) * 10 >= rare.len() * 8) {
+                continue;
+            }
+            let end = End { open, session, rare };
+            let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
+            let is_full = ends.left.len() >= MOST;
+            let reason = later.reason(&end).or((is_old || is_full).then_some(Reason::Old));
+            let left = Left { open: open.clone(), sessions_ago: later.n_of_user };
             if closed.has(&open.text, session.session_id, open.at_epoch) {
                 // Older sessions may tell the step in other words.
                 known.push(words);
-            } else if !is_told && !is_done() {
+            } else if let Some(reason) = reason {
+                ends.retired.push((left, reason));
+            } else {
                 known.push(words);
-                left.push(Left { open: open.clone(), sessions_ago });
+                ends.left.push(left);
             }
         }
+        later.add(session);
+    }
+    ends
+}
+
+/// An open end of a session.
+struct End<'a> {
+    open: &'a Open,
+    session: &'a RollUp,
+    /// The words of its text that are rare in the project.
+    rare: WordSet,
+}
+
+/// The sessions that came later, newest first.
+#[derive(Default)]
+struct Later<'a> {
+    /// Each with what it asked for, did and left, as words.
+    sessions: Vec<(&'a RollUp, WordSet)>,
+    /// What all of them did, as words.
+    words: WordSet,
+    n_of_user: usize,
+    /// One of the user changed something.
+    is_changed: bool,
+}
+
+impl<'a> Later<'a> {
+    fn add(&mut self, session: &'a RollUp) {
         let mut words = WordSet::default();
         session.deeds.iter().for_each(|deeds| words.extend(deeds.words()));
-        later_words.extend(&words);
-        words_of_session.push(words);
-        later_deeds.extend(&session.deeds);
+        self.words.extend(&words);
+        session.open.iter().for_each(|open| words.extend(&WordSet::stems(&open.text)));
+        self.sessions.push((session, words));
         if session.by_user {
-            is_changed |= session.has_change();
-            is_planned |= session.open.iter().any(|open| open.kind.is_step());
-            sessions_ago += 1;
+            self.n_of_user += 1;
+            self.is_changed |= session.has_change();
         }
     }
-    left
+
+    /// Why the end is not told any more.
+    fn reason(&self, end: &End) -> Option<Reason> {
+        let Open { kind, said, .. } = end.open;
+        let limit = match kind {
+            OpenKind::Asked | OpenKind::Complaint | OpenKind::Unfinished => QUESTION_SESSIONS,
+            OpenKind::Failing(_) => FAILURE_SESSIONS,
+            _ => SESSIONS,
+        };
+        if let OpenKind::Failing(check) = kind {
+            return self.passed(check).or(self.is_past(limit));
+        }
+        let goes_on = || match kind {
+            OpenKind::Stated | OpenKind::ForUser | OpenKind::Task | OpenKind::Unfinished => {
+                self.sessions.iter().find(|(later, words)| self.goes_on(later, words, end))
+            }
+            _ => None,
+        };
+        // A sentence alone is weak evidence once work went on.
+        let is_past = *said && self.is_changed;
+        let past = || self.is_past(limit).or(is_past.then_some(Reason::Old));
+        let went_on = || goes_on().map(|(later, _)| Reason::WentOn(later.id()));
+        self.done(end).or_else(went_on).or_else(past)
+    }
+
+    fn is_past(&self, limit: usize) -> Option<Reason> {
+        (self.n_of_user >= limit).then_some(Reason::Old)
+    }
+
+    /// The session in which the check passed.
+    fn passed(&self, check: &CheckRun) -> Option<Reason> {
+        let passes = |later: &RollUp| later.checks.iter().any(|run| covers(run, check));
+        let (later, _) = self.sessions.iter().find(|(later, _)| passes(later))?;
+        Some(Reason::Done(later.id()))
+    }
+
+    /// Whether a later session goes on with the work, so that it says itself what is left of it. It changed
+    /// all of the files again, or some of them, and the end is old, or the session speaks of it, or plans.
+    /// A plan of other work replaces nothing.
+    fn goes_on(&self, later: &RollUp, words: &WordSet, end: &End) -> bool {
+        let speaks = has_share(end.rare.common(words), &end.rare, SPOKEN_OF);
+        let plans = later.by_user
+            && matches!(end.open.kind, OpenKind::Stated | OpenKind::ForUser)
+            && later.open.iter().any(|open| open.kind.is_step());
+        match files_changed_again(later, end.session) {
+            0 => plans && speaks,
+            n => {
+                let is_all = n == end.session.files.len();
+                is_all || plans || speaks || self.n_of_user >= 2
+            }
+        }
+    }
+
+    /// Whether later sessions did it.
+    fn done(&self, end: &End) -> Option<Reason> {
+        let aim = Aim::new(&end.open.text, end.rare.clone());
+        let does = |later: &RollUp| later.deeds.iter().any(|deeds: &Deeds| deeds.does(&aim));
+        if let Some((later, _)) = self.sessions.iter().find(|(later, _)| does(later)) {
+            return Some(Reason::Done(later.id()));
+        }
+        let common = end.rare.common(&self.words);
+        let in_parts = end.rare.len() >= LONG_STEP && has_share(common, &end.rare, 80);
+        // Two sessions later, work on the same thing has most likely passed it.
+        let is_passed = self.n_of_user >= 2
+            && (aim.telling_names.common(&self.words) > 0
+                || has_share(common, &end.rare, SPOKEN_OF));
+        (in_parts || is_passed).then_some(Reason::InParts)
+    }
 }
 
 /// How many files of a session a later one of the user changed, too.

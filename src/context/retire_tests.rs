@@ -30,7 +30,7 @@ fn session(id: i64, asks: &[&str], left: Vec<Open>) -> RollUp {
 /// `sessions` are newest first.
 #[track_caller]
 fn check(sessions: &[&RollUp], expected: &[(&str, usize)]) {
-    let left = left(sessions, &Frequencies::default(), &ClosedSteps::default());
+    let left = ends(sessions, &Frequencies::default(), &ClosedSteps::default()).left;
     let found: Vec<_> = left.iter().map(|l| (l.open.text.as_str(), l.sessions_ago)).collect();
     assert_eq!(found, expected);
 }
@@ -61,7 +61,7 @@ fn open_ends_expire_with_the_sessions_that_follow() {
     let after = |n: usize, first: &RollUp| {
         let mut sessions: Vec<&RollUp> = others[others.len() - n..].iter().collect();
         sessions.push(first);
-        left(&sessions, &Frequencies::default(), &ClosedSteps::default()).len()
+        ends(&sessions, &Frequencies::default(), &ClosedSteps::default()).left.len()
     };
     assert_eq!((after(2, &question), after(3, &question)), (1, 0));
     assert_eq!((after(7, &step), after(8, &step)), (1, 0));
@@ -112,14 +112,31 @@ fn several_sessions_may_do_a_long_step_in_parts() {
 }
 
 #[test]
-fn a_later_session_that_plans_replaces_what_was_left() {
-    let planned = || session(1, &["a b"], vec![open(1, OpenKind::Stated, "Write the docs")]);
-    let new = session(2, &["c d"], vec![open(2, OpenKind::Stated, "Sign the release")]);
-    check(&[&new, &planned()], &[("Sign the release", 0)]);
-    let asking = session(2, &["c d"], vec![open(2, OpenKind::Asked, "Shall I sign it?")]);
-    check(&[&asking, &planned()], &[("Shall I sign it?", 0), ("Write the docs", 1)]);
+fn a_plan_replaces_only_steps_of_the_same_work() {
+    let file = |path: &str| vec![FileChange { path: path.into(), ..FileChange::default() }];
+    let mut planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Write the docs")]);
+    planned.files = [file("src/price.ts"), file("src/invoice.ts")].concat();
+    let mut new = session(2, &["c d"], vec![open(2, OpenKind::Stated, "Sign the release")]);
+    check(&[&new, &planned], &[("Sign the release", 0), ("Write the docs", 1)]);
+    new.files = file("src/pdf.ts");
+    check(&[&new, &planned], &[("Sign the release", 0), ("Write the docs", 1)]);
+    new.files = file("src/invoice.ts");
+    check(&[&new, &planned], &[("Sign the release", 0)]);
     let program = RollUp { by_user: false, ..new };
-    check(&[&program, &planned()], &[("Sign the release", 0), ("Write the docs", 0)]);
+    check(&[&program, &planned], &[("Sign the release", 0), ("Write the docs", 0)]);
+    let again = "Write the docs of the importer and of its options";
+    let spoken = session(2, &["c d"], vec![open(2, OpenKind::Stated, again)]);
+    check(&[&spoken, &planned], &[(again, 0)]);
+}
+
+#[test]
+fn what_is_not_told_any_more_has_a_reason() {
+    let planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Write the docs")]);
+    let done = session(2, &["write the docs now"], vec![]);
+    let found = ends(&[&done, &planned], &Frequencies::default(), &ClosedSteps::default());
+    assert!(found.left.is_empty());
+    let (left, reason) = &found.retired[0];
+    assert_eq!((left.open.text.as_str(), *reason), ("Write the docs", Reason::Done(2)));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::blocks;
-use super::deeds::Deeds;
+use super::deeds::{Deeds, has_share};
 use super::open::{self, Open};
 use super::similarity::{WordSet, sentences};
 use super::stored_turn::{StoredTurn, covers, is_informative, is_small_talk, names_something};
@@ -23,11 +23,15 @@ pub struct RollUp {
     pub ids: Vec<i64>,
     /// The session can be understood by this line alone. Empty: the session is not told.
     pub title: String,
+    /// Id of the summary of the request that is the title.
+    pub title_id: Option<i64>,
     /// The user typed one of the prompts.
     pub by_user: bool,
     /// The user's informative requests, oldest first.
     pub asks: Vec<Said>,
     pub commits: Vec<CommitMade>,
+    /// Ids of the summaries of the turns that made them, if they have the work of these turns.
+    pub committed: Vec<Option<i64>>,
     /// Files that differ from the beginning of the session, without scratch files.
     pub files: Vec<FileChange>,
     /// Those of them that are at another path now, or gone.
@@ -38,8 +42,9 @@ pub struct RollUp {
     /// The last run of each check.
     pub checks: Vec<CheckRun>,
     pub gotchas: Vec<Gotcha>,
-    /// What the last turn that did something says about it.
+    /// What the last turn that did something says about it, and the id of its summary.
     pub done: Vec<Block>,
+    pub done_id: Option<i64>,
     /// Claims about `done` that the evidence does not bear out.
     pub claims: Vec<Claim>,
     /// What earlier turns said about their work, oldest first. Not if later turns replaced all the lines that
@@ -85,6 +90,43 @@ pub struct Answered {
     pub id: i64,
     pub question: String,
     pub answer: Vec<Block>,
+    /// Files that were read for it.
+    pub read: Vec<String>,
+}
+
+impl Answered {
+    /// Whether the answer still holds after a later turn that changes something. It does not if the turn changes
+    /// a file that the answer is about, or does what it says. The next turn may accept or deny it: then it needs a
+    /// subject of its own. Only lasting lines stay.
+    fn outlasts(&mut self, later: &StoredTurn, is_next: bool) -> bool {
+        // A turn with this percentage of the answer's words does what it says.
+        const SAME: usize = 30;
+        // With more words of the exchange, the next turn is about the same.
+        const BY_ACCIDENT: usize = 1;
+        let turn = &later.turn;
+        let replies = turn.continues || turn.complains || !turn.re.is_empty();
+        if is_next && (replies || !WordSet::has_words(&turn.request, 3)) {
+            return false;
+        }
+        self.answer = blocks::lasting(&self.answer);
+        let lines: Vec<&str> =
+            self.answer.iter().flat_map(|block| &block.lines).map(String::as_str).collect();
+        let text = lines.join("\n");
+        let is_about = |file: &&FileChange| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            !file.scratch && (self.read.contains(&file.path) || text.contains(name))
+        };
+        let words = WordSet::stems(&text);
+        let mut exchange = WordSet::stems(&self.question);
+        exchange.extend(&words);
+        let does = |deeds: &Deeds| {
+            has_share(words.common(deeds.words()), &words, SAME)
+                || is_next && exchange.common(deeds.words()) > BY_ACCIDENT
+        };
+        !text.is_empty()
+            && !turn.evidence.files.iter().any(|file| is_about(&file))
+            && !later.deeds().is_some_and(does)
+    }
 }
 
 impl RollUp {
@@ -135,7 +177,7 @@ impl RollUp {
         for (at, stored) in turns.iter().enumerate() {
             all.add(stored, &turns[..=at]);
         }
-        all.title = title(turns, &all.commits);
+        (all.title, all.title_id) = title(turns, &all.commits);
         // What held when that turn ended may not hold after the next.
         if turns
             .last()
@@ -163,6 +205,9 @@ impl RollUp {
             if commit.amends {
                 self.commits.pop();
             }
+            // A turn that only commits has the work of earlier turns.
+            let has_work = evidence.files.iter().any(|file| !file.scratch);
+            self.committed.push(has_work.then_some(id));
             if !self.commits.iter().any(|known| known.hash == commit.hash) {
                 self.commits.push(commit.clone());
             }
@@ -178,15 +223,17 @@ impl RollUp {
         }
         if !turn.done.is_empty() {
             self.done.clone_from(&turn.done);
+            self.done_id = Some(id);
             self.claims.clone_from(&turn.claims);
         }
-        // What was found before a change may not hold after it.
         if evidence.has_change() {
-            self.answers.clear();
+            let before = turns.iter().rev().nth(1).map(|before| before.id);
+            self.answers
+                .retain_mut(|answered| answered.outlasts(stored, Some(answered.id) == before));
         }
         if !turn.answer.is_empty() && is_informative(&turn.request) && self.is_answer(turn, turns) {
-            let answer = turn.answer.clone();
-            self.answers.push(Answered { id, question: turn.request.clone(), answer });
+            let (question, answer) = (turn.request.clone(), turn.answer.clone());
+            self.answers.push(Answered { id, question, answer, read: evidence.read.clone() });
         }
         self.head = turn.head.clone().or(self.head.take());
         self.ended_at_epoch = self.ended_at_epoch.max(stored.created_at_epoch);
@@ -237,6 +284,24 @@ impl RollUp {
         self.head.as_ref().map(|head| head.branch.as_str()).filter(|branch| !branch.is_empty())
     }
 
+    /// The request that the turn with this id answers: its own, or the one that it goes on with. `None` if the
+    /// title tells it.
+    pub fn asked_in(&self, id: i64) -> Option<&Said> {
+        let place = |id: i64| self.ids.iter().position(|known| *known == id);
+        let (title, at) = (place(self.title_id?)?, place(id)?);
+        let of = |ask: &&Said| place(ask.id).is_some_and(|asked| asked > title && asked <= at);
+        self.asks.iter().rev().find(of)
+    }
+
+    /// Ids of the summaries of the turns that a line about the session tells. `None` if that is not known.
+    pub fn told_turns(&self) -> Option<Vec<i64>> {
+        let result = self.gotchas.last().map(|gotcha| gotcha.id);
+        let result = result.or(self.committed.last().copied().flatten()).or(self.done_id);
+        let result = result.or(self.answers.last().map(|answered| answered.id));
+        Some([self.title_id, result].into_iter().flatten().collect())
+            .filter(|_| self.title_id.is_some())
+    }
+
     /// Id of the newest summary.
     pub fn id(&self) -> i64 {
         self.ids.last().copied().unwrap_or_default()
@@ -264,7 +329,7 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
 
 /// Whether later changes leave nothing of what a turn wrote into a file. If its lines are not known, each
 /// later change counts.
-fn is_replaced(file: &FileChange, later: &[&FileChange]) -> bool {
+pub fn is_replaced(file: &FileChange, later: &[&FileChange]) -> bool {
     let mut later = later.iter().filter(|change| change.path == file.path).peekable();
     if file.added.is_empty() || later.peek().is_none() {
         return later.peek().is_some();
@@ -279,22 +344,20 @@ fn is_replaced(file: &FileChange, later: &[&FileChange]) -> bool {
     left.is_empty()
 }
 
-/// The first informative request, else a title that the turn's rules made, else a commit's subject.
-fn title(turns: &[StoredTurn], commits: &[CommitMade]) -> String {
-    let by_user = || turns.iter().map(|t| &t.turn).filter(|turn| turn.sender == Sender::User);
-    let request = by_user()
-        .find(|turn| !turn.continues && is_informative(&turn.request))
-        .map(|turn| turn.request.clone());
-    let title = || by_user().map(|t| &t.title).find(|title| !title.is_empty()).cloned();
+/// The first informative request with the id of its summary, else a title that the turn's rules made, else a
+/// commit's subject.
+fn title(turns: &[StoredTurn], commits: &[CommitMade]) -> (String, Option<i64>) {
+    let by_user = || turns.iter().filter(|stored| stored.turn.sender == Sender::User);
+    let asks = |turn: &Turn| !turn.continues && is_informative(&turn.request);
+    if let Some(first) = by_user().find(|stored| asks(&stored.turn)) {
+        return (first.turn.request.clone(), Some(first.id));
+    }
+    let title = || by_user().map(|t| &t.turn.title).find(|title| !title.is_empty()).cloned();
     let subject = || commits.iter().map(|c| &c.subject).find(|s| !s.is_empty()).cloned();
-    let any_request = || by_user().map(|t| &t.request).find(|r| !r.trim().is_empty()).cloned();
+    let any_request = || by_user().map(|t| &t.turn.request).find(|r| !r.trim().is_empty()).cloned();
     let of_others = || turns.iter().map(|t| &t.turn.title).find(|t| !t.is_empty()).cloned();
-    request
-        .or_else(title)
-        .or_else(subject)
-        .or_else(any_request)
-        .or_else(of_others)
-        .unwrap_or_default()
+    let text = title().or_else(subject).or_else(any_request).or_else(of_others);
+    (text.unwrap_or_default(), None)
 }
 
 /// Adds a change of a later turn. Files that were created and removed leave nothing.

@@ -16,6 +16,8 @@ pub struct Seen {
     /// Each sentence: its bits, which exclude most sentences at once, and its text with its position there.
     sentences: Vec<(u64, Sentences, usize)>,
     sessions: BTreeSet<i64>,
+    /// Ids of summaries.
+    turns: BTreeSet<i64>,
     /// The words of each text that was asked for. Copies share them.
     known: Rc<RefCell<HashMap<Box<str>, Sentences>>>,
     native: Rc<Native>,
@@ -36,6 +38,15 @@ impl Seen {
     /// Notes that lines about this session, by its key, are told.
     pub fn add_session(&mut self, id: Option<i64>) {
         self.sessions.extend(id);
+    }
+
+    /// Notes that a row of the turn with this summary is told.
+    pub fn add_turn(&mut self, summary: Option<i64>) {
+        self.turns.extend(summary);
+    }
+
+    pub fn has_turn(&self, summary: i64) -> bool {
+        self.turns.contains(&summary)
     }
 
     pub fn has_session(&self, id: Option<i64>) -> bool {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::branches::Branches;
 use super::retire::Left;
-use super::{FEW_SESSIONS, Query, select};
+use super::{FEW_SESSIONS, Query, Reason, Selection, select};
 use crate::clock;
 use crate::project;
 use crate::store::{self, projects};
@@ -39,6 +39,8 @@ pub struct Steps {
     pub open: Vec<OpenStep>,
     /// Those that the user closed and that would be open otherwise.
     pub closed: Vec<OpenStep>,
+    /// Those that are not told any more, each once.
+    pub retired: Vec<(OpenStep, Reason)>,
 }
 
 /// Finds the steps of a project.
@@ -46,7 +48,7 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
     let project_id = projects::find(conn, project)?;
     let repository = project::repository(Path::new(&project.root));
     let branches = Branches::new(repository.as_ref());
-    let find = |all| -> store::Result<Vec<OpenStep>> {
+    let find = |all| -> store::Result<Selection> {
         let query = Query {
             project_id,
             repository: repository.as_ref(),
@@ -54,12 +56,19 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
             now: clock::now_ms(),
             ..Query::default()
         };
-        Ok(select(conn, &query, &branches, FEW_SESSIONS)?.open.into_iter().map(step).collect())
+        Ok(select(conn, &query, &branches, FEW_SESSIONS)?)
     };
-    let open = find(false)?;
-    let mut closed = find(true)?;
+    let found = find(false)?;
+    let open: Vec<OpenStep> = found.open.into_iter().map(step).collect();
+    let mut closed: Vec<OpenStep> = find(true)?.open.into_iter().map(step).collect();
     closed.retain(|step| !open.contains(step));
-    Ok(Steps { project_id, open, closed })
+    let mut retired: Vec<(OpenStep, Reason)> = Vec::new();
+    for (left, reason) in found.retired.into_iter().filter(|(left, _)| left.open.kind.is_step()) {
+        if !retired.iter().any(|(known, _)| known.text == left.open.text) {
+            retired.push((step(left), reason));
+        }
+    }
+    Ok(Steps { project_id, open, closed, retired })
 }
 
 fn step(left: Left) -> OpenStep {

@@ -1,7 +1,7 @@
 //! `memctl done`: lists the open steps of the project, and closes them.
 
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::change::{say_undoable, shortened};
 use super::lookup;
@@ -10,7 +10,7 @@ use super::terminal::{self, wrapped};
 use super::{format, open};
 use crate::clock;
 use crate::config::Settings;
-use crate::context::{self, OpenStep, Steps};
+use crate::context::{self, OpenStep, Reason, Steps};
 use crate::failure::{Failure, Result, failed, usage};
 use crate::store::{closed_steps, projects, summaries};
 use crate::text::{Needle, sanitize, stem, words};
@@ -18,6 +18,7 @@ use crate::text::{Needle, sanitize, stem, words};
 const HELP: &str = "\
 Examples
   memctl done                   List the open steps of this project
+  memctl done --all             List those that are not told any more, too
   memctl done changelog         Close the open step that contains this word
   memctl done s37               Close the open step of this summary
   memctl done --undo            Open the step again that was closed last
@@ -28,6 +29,8 @@ Keys of --json, without STEP
   text          The step
   sessions_ago  Number of later sessions
   at_epoch      When it was recorded, in milliseconds
+  retired       Null, or why it is not told any more: done, went_on, in_parts or old
+  retired_by    Last summary of the session that did it or went on with the work, or null
 ";
 
 /// List the open steps of this project, and close those that are done
@@ -42,6 +45,9 @@ pub struct Args {
     /// Open a closed step again; without a step, the one that was closed last
     #[arg(long)]
     undo: bool,
+    /// List the steps that are not told any more, too, each with the reason
+    #[arg(long, conflicts_with_all = ["step", "undo"])]
+    all: bool,
     /// The project, given as a directory or a name [default: the current directory]
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
@@ -53,7 +59,7 @@ pub struct Args {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let project = args.project.as_deref();
     match (args.step.join(" "), args.undo) {
-        (step, false) if step.is_empty() => list(settings, project, args.json),
+        (step, false) if step.is_empty() => list(settings, project, args),
         (step, false) => close(settings, project, &step),
         (step, true) => reopen(settings, project, &step),
     }
@@ -72,31 +78,58 @@ fn steps(conn: &Connection, project: Option<&str>) -> Result<(Steps, String)> {
     Ok((steps, project.name))
 }
 
-fn list(settings: &Settings, project: Option<&str>, as_json: bool) -> Result<()> {
+fn list(settings: &Settings, project: Option<&str>, args: &Args) -> Result<()> {
     let reader = open::reader(settings)?;
-    let (steps, project) = match &reader {
+    let (mut steps, project) = match &reader {
         Some(reader) => steps(reader.connection(), project)?,
         None => (Steps::default(), lookup::this_project()?.name),
     };
-    if as_json {
-        let object = |step: &OpenStep| {
-            json!({
-                "id": format!("s{}", step.summary), "text": step.line(),
-                "sessions_ago": step.sessions_ago, "at_epoch": step.at_epoch,
-            })
-        };
-        return super::print_json(&steps.open.iter().map(object).collect::<Vec<_>>());
+    if !args.all {
+        steps.retired.clear();
+    }
+    if args.json {
+        let open = steps.open.iter().map(|step| object(step, None));
+        let retired = steps.retired.iter().map(|(step, why)| object(step, Some(*why)));
+        return super::print_json(&open.chain(retired).collect::<Vec<_>>());
     }
     if steps.open.is_empty() {
         super::note(&format!("project {project} has no open steps"));
-        return Ok(());
     }
-    super::print(&steps.open.iter().map(row).collect::<String>())
+    let retired = |(step, why): &(OpenStep, Reason)| row(step, &format!(" ({})", reason(*why)));
+    let open = steps.open.iter().map(|step| row(step, ""));
+    let rows: String = open.chain(steps.retired.iter().map(retired)).collect();
+    if rows.is_empty() { Ok(()) } else { super::print(&rows) }
 }
 
-fn row(step: &OpenStep) -> String {
+fn object(step: &OpenStep, retired: Option<Reason>) -> Value {
+    let (why, by) = match retired {
+        None => (None, None),
+        Some(Reason::Done(id)) => (Some("done"), Some(format!("s{id}"))),
+        Some(Reason::WentOn(id)) => (Some("went_on"), Some(format!("s{id}"))),
+        Some(Reason::InParts) => (Some("in_parts"), None),
+        Some(Reason::Old) => (Some("old"), None),
+    };
+    json!({
+        "id": format!("s{}", step.summary), "text": step.line(),
+        "sessions_ago": step.sessions_ago, "at_epoch": step.at_epoch,
+        "retired": why, "retired_by": by,
+    })
+}
+
+fn reason(why: Reason) -> String {
+    match why {
+        Reason::Done(id) => format!("done in s{id}"),
+        Reason::WentOn(id) => format!("s{id} went on with the work"),
+        Reason::InParts => "done in later sessions".into(),
+        Reason::Old => "old".into(),
+    }
+}
+
+/// `note` follows the step.
+fn row(step: &OpenStep, note: &str) -> String {
     let id = format!("{:<5} ", format!("s{}", step.summary));
-    wrapped(&paint(&id, ID), id.len(), &sanitize(&step.line()), terminal::width())
+    let text = format!("{}{note}", sanitize(&step.line()));
+    wrapped(&paint(&id, ID), id.len(), &text, terminal::width())
 }
 
 fn close(settings: &Settings, project: Option<&str>, named: &str) -> Result<()> {
@@ -164,7 +197,7 @@ fn check_id(conn: &Connection, named: &str) -> Result<()> {
 }
 
 fn ambiguous(named: &str, several: &[&OpenStep]) -> Failure {
-    several.iter().for_each(|step| super::eprint_line(row(step).trim_end()));
+    several.iter().for_each(|step| super::eprint_line(row(step, "").trim_end()));
     let n = format::count(several.len() as u64, "step");
     let verb = if summaries::parse_id(named).is_some() { "are named by" } else { "match" };
     usage(format!("{n} {verb} '{named}'")).hint("use more words of the one that is meant")

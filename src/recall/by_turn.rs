@@ -7,8 +7,17 @@ use rusqlite::Connection;
 use super::{Hit, RowId};
 use crate::store::{self, turns};
 
+/// The turn of a row, by session and prompt number: readers get each turn once. `None` for rows of no turn, and
+/// for decisions, which hold beyond their turn.
+pub fn turn_of(conn: &Connection, row: RowId, kind: &str) -> store::Result<Option<(i64, i64)>> {
+    match kind {
+        "decision" => Ok(None),
+        _ => turns::of_row(conn, row),
+    }
+}
+
 /// Leaves the best row of each turn, with the ids of the others, and at most `limit` rows. The hits come best
-/// first. A decision is a row of its own: it holds beyond its turn.
+/// first.
 pub fn by_turn(
     conn: &Connection,
     hits: Vec<Hit>,
@@ -17,10 +26,7 @@ pub fn by_turn(
     let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
     let mut kept: Vec<(Hit, Vec<RowId>)> = Vec::new();
     for hit in hits {
-        let turn = match hit.stored.kind.as_str() {
-            "decision" => None,
-            _ => turns::of_row(conn, hit.stored.row)?,
-        };
+        let turn = turn_of(conn, hit.stored.row, &hit.stored.kind)?;
         match turn.and_then(|turn| turns.get(&turn).copied()) {
             Some(at) => kept[at].1.push(hit.stored.row),
             None if kept.len() == limit => break,

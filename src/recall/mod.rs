@@ -23,7 +23,7 @@ use crate::memory::Origin;
 use crate::store::words;
 pub use crate::store::words::{RowId, RowKind, StoredRow};
 use crate::store::{self};
-pub use by_turn::by_turn;
+pub use by_turn::{by_turn, turn_of};
 
 /// A search.
 #[derive(Clone, Debug, Default)]

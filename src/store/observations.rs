@@ -70,6 +70,12 @@ pub struct Headline {
 }
 
 impl Headline {
+    /// Whether the title is of a turn and says what was asked or changed, which the turn's result completes. A
+    /// decision and the user's words are told as they are.
+    pub fn has_result(&self) -> bool {
+        self.session_id.is_some() && self.kind != "decision" && self.origin != Origin::User
+    }
+
     /// Whether the user saved it on purpose: it is in the user's words and belongs to no session.
     pub fn is_note(&self) -> bool {
         self.origin == Origin::User && self.session_id.is_none()

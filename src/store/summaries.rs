@@ -1,6 +1,6 @@
 //! Reads session summaries. `commit` and `private` write them.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -167,6 +167,23 @@ pub fn of_session_for_context(
         rows.splice(0..0, first);
     }
     Ok(rows)
+}
+
+/// The turns of the prompts of a session with these numbers, oldest first.
+pub fn of_prompts_for_context(
+    conn: &Connection,
+    session_id: i64,
+    numbers: RangeInclusive<i64>,
+) -> rusqlite::Result<Vec<SummaryRow>> {
+    let columns = columns_for_context();
+    let sql = format!(
+        "SELECT {columns} FROM session_summaries
+         WHERE session_id = ?1 AND prompt_number BETWEEN ?2 AND ?3 AND external_id IS NULL
+           AND NOT hidden AND request <> '{PRIVATE}' ORDER BY prompt_number"
+    );
+    conn.prepare_cached(&sql)?
+        .query_map((session_id, numbers.start(), numbers.end()), from_row_for_context)?
+        .collect()
 }
 
 /// The newest turns of a project that were made after a time.

@@ -68,6 +68,8 @@ mod mcp;
 mod native_memory;
 /// A new user with a year of transcripts: import, start a session, ask.
 mod new_user;
+/// What the next session is told of the sessions before it.
+mod next_session;
 /// `hooks/observe.sh`.
 mod observe;
 /// Files, sockets and processes of other users at our paths.

@@ -122,9 +122,12 @@ fn a_session_says_which_of_its_files_are_moved_or_gone() {
     git(&w, &home, &["mv", "src/beta.rs", "src/renamed.rs"]);
     fs::remove_file(home.join("src/gamma.rs")).unwrap();
     let told = context(&w);
-    for line in
-        ["Files: src/gamma.rs, gone", "(src/beta.rs, moved to src/renamed.rs)", "(src/alpha.rs)"]
-    {
+    // The turn of the file that is changed now is told by its row.
+    for line in [
+        "Files: src/gamma.rs, gone",
+        "(src/beta.rs, moved to src/renamed.rs)",
+        "(src/alpha.rs: changed since)",
+    ] {
         assert_eq!(lines(&told, line).len(), 1, "{line}: {told}");
     }
 }

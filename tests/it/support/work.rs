@@ -31,11 +31,11 @@ impl<'a> Work<'a> {
         Work { w, dir, session: session.to_owned(), turn: 0, uses: 0 }
     }
 
-    fn send(&self, mut payload: Value) {
+    fn send(&self, mut payload: Value) -> Value {
         payload["session_id"] = json!(self.session);
         payload["cwd"] = json!(self.dir);
         payload["prompt_id"] = json!(format!("{}-{}", self.session, self.turn));
-        self.w.hook(&payload);
+        self.w.hook(&payload)
     }
 
     fn tool(&mut self, mut payload: Value) {
@@ -44,9 +44,10 @@ impl<'a> Work<'a> {
         self.send(payload);
     }
 
-    pub fn prompt(&mut self, text: &str) {
+    /// Returns the response of the hook.
+    pub fn prompt(&mut self, text: &str) -> Value {
         self.turn += 1;
-        self.send(json!({"hook_event_name": "UserPromptSubmit", "prompt": text}));
+        self.send(json!({"hook_event_name": "UserPromptSubmit", "prompt": text}))
     }
 
     /// Ends the turn with the assistant's message, and waits until it is stored.
