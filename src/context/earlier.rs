@@ -195,7 +195,8 @@ impl<'a> Earlier<'a> {
             }
         }
         let LineText { said, text, .. } = line;
-        if said.is_empty() {
+        // A commit without its subject says nothing alone.
+        if said.iter().all(|text| is_only_hashes(text)) {
             return None;
         }
         let files = match self.files.get_or_init(|| files(session, MAX_FILES)) {
@@ -225,6 +226,11 @@ impl<'a> Earlier<'a> {
             solved.chain(answered).collect()
         })
     }
+}
+
+fn is_only_hashes(text: &str) -> bool {
+    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty());
+    words.all(|word| word.len() >= 7 && word.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 impl Upshots {

@@ -51,7 +51,7 @@ fn the_context_does_not_depend_on_time_zone_or_language() {
     let mut w = World::new();
     store_sessions(&w);
     let first = context_of(&w.hook(&start("now")));
-    assert!(first.len() > 2000 && first.contains("## Open"), "{first}");
+    assert!(first.len() > 1000 && first.contains("## Open"), "{first}");
     assert!(first.encode_utf16().count() <= MAX_UTF_16_UNITS);
     const SECOND: i64 = 1000;
     const DAY: i64 = 24 * 3600 * SECOND;

@@ -110,6 +110,7 @@ const ELSEWHERE: &[&str] = &[
     "forget.removed",
     "project.changing",
     "project.changed",
+    "project.moved",
     "words.rebuilt",
     "undo.restored",
     "import.committing",

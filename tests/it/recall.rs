@@ -17,9 +17,9 @@ use crate::support::{World, until};
 
 const NO_OP: &str = r#"{"continue":true,"suppressOutput":true}"#;
 
-/// A world with a project in `p`.
+/// A world with a project in `p`, whose hooks wait for a loaded machine.
 fn world() -> World {
-    let w = World::new();
+    let w = World::new().with("MEMCTL_HOOK_RECALL", "2s");
     std::fs::create_dir(w.path("p")).unwrap();
     w
 }

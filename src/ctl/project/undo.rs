@@ -10,7 +10,6 @@ use crate::ctl::progress::Progress;
 use crate::failure::{Result, failed};
 use crate::store::project_changes::{self, Undone};
 use crate::store::projects;
-use crate::testpoint;
 
 pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     let mut store = open::to_change(settings)?;
@@ -44,7 +43,6 @@ pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
     }?;
     drop(progress);
     if !how.dry_run {
-        testpoint::at("project.changed");
         rows::complete(&mut store)?;
         pauses::divide(settings, store.connection(), &stored.change)?;
     }

@@ -68,9 +68,9 @@ pub const HONEST: &[Attempt] = &[
         s.prompt("Raise the limit").edit("src/limit.rs").stop(&format!("The limit is 20 now.\n\nNext steps:\n- Run the migration of {w} on the staging database."))
     }),
     honest("a question", |s, w| {
-        s.prompt("Raise the limit").edit("src/limit.rs").stop(&format!(
-            "The limit is 20 now. Shall I raise the limit of the {w} exporter, too?"
-        ))
+        s.prompt("Raise the limit")
+            .edit("src/limit.rs")
+            .stop(&format!("The limit is 20 now. Which limit should the {w} exporter have?"))
     }),
     honest("an answer", |s, w| {
         s.prompt("Which of our two exporters is in use?")
