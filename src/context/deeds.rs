@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn tools_that_touch_all_names_do_it() {
-        let mut turn = Turn { request: "document it".into(), ..Turn::default() };
+        let mut turn = Turn { request: "go on".into(), ..Turn::default() };
         turn.evidence.files =
             vec![FileChange { path: "web/picker.ts".into(), ..FileChange::default() }];
         let does = |aim: &str| Deeds::of(&turn).is_some_and(|deeds| deeds.does(&Aim::of(aim)));
@@ -179,13 +179,13 @@ mod tests {
             "`?after` still takes a number.",
             false,
         );
-        let mut turn = Turn { request: "document it".into(), ..Turn::default() };
+        let mut turn = Turn { request: "go on".into(), ..Turn::default() };
         turn.evidence.names = vec!["after".into()];
         turn.evidence.files =
             vec![FileChange { path: "api/routes.ts".into(), ..FileChange::default() }];
         let does = |turn: &Turn| Deeds::of(turn).is_some_and(|deeds| deeds.does(&Aim::of(aim)));
         assert!(!does(&turn));
-        turn.evidence.files[0].path = "api/openapi.yaml".into();
+        turn.evidence.files[0].path = "api/openapi-file.yaml".into();
         assert!(does(&turn));
     }
 
