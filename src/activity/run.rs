@@ -177,7 +177,7 @@ fn exit(event: &ToolEvent, output: &str, response: &Payload) -> Exit {
         Some(0) => Exit::Ok,
         Some(_) => Exit::Failed,
         // Codex's hooks do not report the status.
-        None if event.client == "codex" => Exit::Unknown,
+        None if event.client == "codex" => Exit::Unreported,
         None => Exit::Ok,
     }
 }

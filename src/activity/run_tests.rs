@@ -274,7 +274,7 @@ fn failures_have_counts_names_and_the_runners_reason() {
 
 #[test]
 fn the_status_is_read_from_the_output_of_every_client() {
-    let outcome = |client: &str, output: &str| {
+    let outcome_of = |command: &str, client: &str, output: &str| {
         let event = ToolEvent {
             client,
             cause: Cause::Tool,
@@ -285,9 +285,22 @@ fn the_status_is_read_from_the_output_of_every_client() {
             cwd: None,
         };
         let base = PathBase { root: None, cwd: None };
-        read(&event, "cargo build", &Payload::read(event.response), &base).checks[0].outcome
+        read(&event, command, &Payload::read(event.response), &base).checks[0].outcome
     };
-    use Outcome::{Pass, Unknown};
+    let outcome = |client: &str, output: &str| outcome_of("cargo build", client, output);
+    use Outcome::{Fail, Pass, Unknown};
+    // Codex reports no status. A check that prints what it finds found nothing.
+    let error = "\"src/a.ts(3,7): error TS2322: Type 'string' is not assignable.\"";
+    for (command, output, expected) in [
+        ("npx tsc --noEmit", "\"\"", Pass),
+        ("npx tsc --noEmit", error, Fail),
+        ("npx tsc --noEmit > log", "\"\"", Unknown),
+        ("npm test", "\"\"", Unknown),
+    ] {
+        assert_eq!(outcome_of(command, "codex", output), expected, "{command} {output}");
+    }
+    let stopped = r#"{"stdout":"","interrupted":true}"#;
+    assert_eq!(outcome_of("npx tsc --noEmit", "codex", stopped), Unknown);
     for (client, output, expected) in [
         ("claude-code", "\"\"", Pass),
         ("codex", "Compiling", Unknown),

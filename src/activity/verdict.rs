@@ -15,7 +15,9 @@ use crate::memory::{CheckKind, CheckRun, Outcome};
 pub enum Exit {
     Ok,
     Failed,
-    /// The client does not say, or the command still runs or was stopped.
+    /// The command ended, and the client does not say how.
+    Unreported,
+    /// The command still runs or was stopped.
     Unknown,
 }
 
@@ -56,6 +58,9 @@ pub fn judge(parts: &[SimpleCommand], exit: Exit, output: &str) -> Vec<(usize, C
         check.outcome = match status {
             Status::Background => Outcome::Unknown,
             Status::Shown if has_stopped => continue,
+            Status::Shown if exit == Exit::Unreported && is_quiet_pass(check, part, output) => {
+                Outcome::Pass
+            }
             Status::Shown => shown_outcome(check, words, exit, last_ran.is_some_and(|l| i < l)),
             Status::Hidden => hidden_outcome(check, words, exit, part),
         };
@@ -77,10 +82,16 @@ fn shown_outcome(check: &CheckRun, words: &Words, exit: Exit, later_ran: bool) -
         Exit::Ok => Outcome::Pass,
         _ if later_ran && !has_failed_tests => Outcome::Pass,
         _ if words.failed => Outcome::Fail,
-        Exit::Unknown if words.passed => Outcome::Pass,
+        Exit::Unreported | Exit::Unknown if words.passed => Outcome::Pass,
         // Tests passed, but something else failed: a coverage limit, a later command.
         _ => Outcome::Unknown,
     }
+}
+
+/// Whether a check that prints what it finds printed nothing: `tsc --noEmit`, `ruff check`. Tests always print.
+fn is_quiet_pass(check: &CheckRun, part: &SimpleCommand, output: &str) -> bool {
+    let prints_errors = matches!(check.kind, CheckKind::Lint | CheckKind::Types);
+    prints_errors && !part.is_silent && part.filter.is_none() && output.trim().is_empty()
 }
 
 fn hidden_outcome(check: &CheckRun, words: &Words, exit: Exit, part: &SimpleCommand) -> Outcome {

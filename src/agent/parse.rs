@@ -14,7 +14,7 @@ use super::json_reply;
 use super::repetition::{is_repetitive, repeats};
 use super::tags::{self, Tag};
 use crate::memory::Summary;
-use crate::text::{collapse_spaces, truncate};
+use crate::text::{collapse_spaces, sentences, truncate};
 
 /// Maximum characters of a field.
 const MAX_TITLE: usize = 160;
@@ -246,7 +246,7 @@ fn observation(fields: &[(&str, &str)]) -> Option<ModelObservation> {
     // The first sentence replaces a missing title.
     if parsed.title.is_empty() {
         let source = parsed.narrative.as_deref().or(parsed.facts.first().map(String::as_str))?;
-        parsed.title = clean(source.split_inclusive(['.', '\n']).next()?, MAX_TITLE, " ");
+        parsed.title = clean(sentences(source).first()?, MAX_TITLE, " ");
     }
     let says_nothing = is_placeholder(&parsed.title) || is_from_prompt(&parsed.title);
     (!says_nothing && !is_no_memory(&parsed)).then_some(parsed)

@@ -85,6 +85,11 @@ fn missing_fields_have_substitutes() {
     let observation =
         one("<observation><narrative>It loops. On empty input.</narrative></observation>");
     assert_eq!((observation.title.as_str(), observation.kind.as_str()), ("It loops.", ""));
+    // A dot inside a name ends no sentence.
+    for first in ["`src/date.rs` reads v1.2.", "See https://example.com/a.html first."] {
+        let text = format!("<observation><narrative>{first} It loops.</narrative></observation>");
+        assert_eq!(one(&text).title, first);
+    }
     let observation = one("<observation><title>t</title><facts>- one\n- two</facts>\
         <concepts>a, b</concepts><files_modified>src/a.rs, b.rs</files_modified></observation>");
     assert_eq!(observation.facts, ["one", "two"]);

@@ -198,6 +198,13 @@ fn failure(check: &CheckRun) -> String {
 
 /// Tells a blocker by names only: the words of its output are those of a third party.
 fn blocked(blocker: &Blocker) -> String {
+    let subject = blocker.subject.as_str();
+    if blocker.kind == BlockerKind::Denied
+        && !subject.is_empty()
+        && !blocker.command.contains(subject)
+    {
+        return format!("`{}` was refused ({subject})", blocker.command);
+    }
     let what = match blocker.kind {
         BlockerKind::Credentials => "needs a password or a login",
         BlockerKind::Missing => "is missing",
@@ -207,7 +214,7 @@ fn blocked(blocker: &Blocker) -> String {
         BlockerKind::Denied => "was denied (permission, quota or space)",
         BlockerKind::Other => "did not work",
     };
-    match blocker.subject.as_str() {
+    match subject {
         "" => format!("`{}` {what}", blocker.command),
         subject if blocker.command.contains(subject) => format!("`{}` {what}", blocker.command),
         subject => format!("`{subject}` {what} (`{}`)", blocker.command),

@@ -41,6 +41,20 @@ fn a_failure_is_told_by_names_and_counts() {
     );
 }
 
+#[test]
+fn a_blocker_is_told_by_what_was_refused() {
+    let blocker = |kind, command: &str, subject: &str| {
+        let (command, subject) = (command.to_owned(), subject.to_owned());
+        blocked(&Blocker { kind, command, subject, ..Blocker::default() })
+    };
+    use BlockerKind::{Denied, Missing};
+    let push = blocker(Denied, "git push", "protected branch");
+    assert_eq!(push, "`git push` was refused (protected branch)");
+    let mkdir = blocker(Denied, "mkdir", "mkdir");
+    assert_eq!(mkdir, "`mkdir` was denied (permission, quota or space)");
+    assert_eq!(blocker(Missing, "make", "jq"), "`jq` is missing (`make`)");
+}
+
 fn stored(turns: Vec<Turn>) -> Vec<StoredTurn> {
     (1..).zip(turns).map(|(id, turn)| StoredTurn { id, turn, ..StoredTurn::default() }).collect()
 }

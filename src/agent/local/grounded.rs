@@ -4,6 +4,7 @@
 //! among the open ends.
 
 use super::claims;
+use super::labels::{Heading, Label, heading};
 use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
 use super::message::inline::{has_question, sentences};
@@ -18,6 +19,8 @@ pub struct Grounds<'a> {
     names: Vec<&'a str>,
     commits: &'a [CommitMade],
     counts: Vec<String>,
+    /// A check passed, and the evidence tells it.
+    has_passed: bool,
 }
 
 impl<'a> Grounds<'a> {
@@ -33,12 +36,18 @@ impl<'a> Grounds<'a> {
         Grounds {
             names: names.filter(|name| name.len() >= MIN_NAME).collect(),
             commits: &evidence.commits,
+            has_passed: passed.clone().next().is_some(),
             counts: passed.flat_map(|check| words(&check.counts)).filter(is_count).collect(),
         }
     }
 
-    /// Whether the line says that something changed, or names what the tools name.
+    /// Whether the line says that something changed, or names what the tools name. A line that only tells
+    /// of checks says nothing of the work.
     fn bear(&self, line: &str) -> bool {
+        !claims::only_tells_checks(line) && self.names_change(line)
+    }
+
+    fn names_change(&self, line: &str) -> bool {
         const HASH: usize = 7;
         let is_commit =
             |commit: &CommitMade| commit.hash.get(..HASH).is_some_and(|short| line.contains(short));
@@ -58,26 +67,33 @@ pub struct Split {
 }
 
 /// Separates what was done from what is said beside it. Lists and tables stay whole, unless their
-/// lead-in only guesses. If no sentence is
-/// borne out, all of them stay.
+/// lead-in only guesses. A message often begins with its result in the present tense, so its first sentence
+/// counts if it names something. If no sentence is borne out, all of them stay. A line about checks that
+/// the evidence has is left out beside others.
 pub fn split(body: Vec<Block>, grounds: &Grounds<'_>) -> Split {
     let tells = |line: &str| {
         let marked = Marked::read(line);
         ![Mark::Former, Mark::Expected, Mark::Boast].iter().any(|mark| marked.has(*mark))
     };
     let mut split = Split::default();
+    let first = first_line(&body);
+    let counts = |block: &Block, line: &String| {
+        tells(line) && (grounds.bear(line) || is_result(line, block, &first))
+    };
     let is_borne = |block: &Block| {
-        block.kind != BlockKind::Paragraph
-            || block.lines.iter().any(|line| tells(line) && grounds.bear(line))
+        block.kind != BlockKind::Paragraph || block.lines.iter().any(|line| counts(block, line))
     };
     let any = body.iter().any(is_borne);
-    for block in body {
+    for mut block in body {
+        if any && grounds.has_passed && block.kind == BlockKind::Paragraph {
+            block.lines.retain(|line| !claims::only_tells_checks(line));
+        }
         let (told, beside): (Vec<String>, Vec<String>) = match block.kind {
             BlockKind::Paragraph => block
                 .lines
                 .iter()
                 .cloned()
-                .partition(|line| tells(line) && (!any || grounds.bear(line))),
+                .partition(|line| if any { counts(&block, line) } else { tells(line) }),
             BlockKind::List | BlockKind::Table if tells(&block.lead_in) => {
                 (block.lines.clone(), Vec::new())
             }
@@ -90,6 +106,24 @@ pub fn split(body: Vec<Block>, grounds: &Grounds<'_>) -> Split {
         }
     }
     split
+}
+
+/// Whether a line is the result in the author's eyes: it begins the message and names something in code
+/// (`` `eur()` formats cents. ``), or it follows `Done:`.
+fn is_result(line: &str, block: &Block, first: &str) -> bool {
+    let is_statement = block.kind == BlockKind::Paragraph
+        && !is_momentary(line)
+        && !claims::only_tells_checks(line);
+    let begins = || line == first && Marked::read(line).has_code();
+    let is_labelled = || {
+        heading(&block.heading).map(Heading::label) == Some(Label::Done)
+            && block.lines.first().is_some_and(|first| first == line)
+    };
+    is_statement && (begins() || is_labelled())
+}
+
+fn first_line(blocks: &[Block]) -> String {
+    blocks.first().and_then(|block| block.lines.first()).cloned().unwrap_or_default()
 }
 
 /// The first sentence of a cause, or its list, and what follows.
@@ -113,10 +147,17 @@ pub fn split_cause(cause: Vec<Block>) -> (Vec<Block>, Vec<Block>) {
 
 /// Marks the lines that only held when the turn ended. Of what was done, a line lasts that is borne out.
 pub fn mark_done(done: &mut [Block], grounds: &Grounds<'_>) {
-    let lasts = |line: &String| !is_momentary(line) && grounds.bear(line);
-    let any = done.iter().any(|block| block.lines.iter().any(lasts));
+    let first = first_line(done);
+    let lasts = |block: &Block, line: &String| {
+        !is_momentary(line) && (grounds.bear(line) || is_result(line, block, &first))
+    };
+    let any = done.iter().any(|block| block.lines.iter().any(|line| lasts(block, line)));
     for block in done {
-        mark(block, |line| if any { !lasts(line) } else { is_momentary(line) });
+        let lasting: Vec<bool> = block.lines.iter().map(|line| lasts(block, line)).collect();
+        let lines = block.lines.iter().enumerate();
+        let passing =
+            lines.filter(|(at, line)| if any { !lasting[*at] } else { is_momentary(line) });
+        block.momentary = passing.map(|(at, _)| at).collect();
     }
 }
 
@@ -167,7 +208,7 @@ fn is_momentary(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::FileChange;
+    use crate::memory::{CheckRun, FileChange};
 
     fn paragraph(lines: &[&str]) -> Block {
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -197,8 +238,35 @@ mod tests {
         ]);
         assert_eq!(done, ["The reading is steady now.", "`smoothed_ce` divides by the count."]);
         assert_eq!(background.len(), 3);
+        let [done, background] = split(&["`eur()` formats cents.", "The sheet is read now."]);
+        assert_eq!((done.len(), background.len()), (2, 0), "a message begins with its result");
         let [done, background] = split(&["The dog barks.", "The cat sleeps."]);
         assert_eq!((done.len(), background.len()), (2, 0), "better an explanation than nothing");
+    }
+
+    #[test]
+    fn passed_checks_do_not_stand_for_what_was_done() {
+        let check = CheckRun { outcome: Outcome::Pass, ..CheckRun::default() };
+        let check = CheckRun { counts: "4 passed".into(), ..check };
+        let evidence = Evidence { checks: vec![check], ..evidence() };
+        let grounds = Grounds::of(&evidence);
+        let split = |lines: &[&str]| split(vec![paragraph(lines)], &grounds);
+        for lines in [
+            ["`--dropped PATH` writes the dropped rows.", "4 tests pass."],
+            ["`--json` gibt ein Array von Objekten aus.", "4 Tests bestanden."],
+        ] {
+            let mut told = split(&lines);
+            assert_eq!(told.done, [paragraph(&lines[..1])]);
+            assert_eq!(told.background, []);
+            mark_done(&mut told.done, &grounds);
+            assert!(told.done[0].momentary.is_empty(), "it lasts");
+        }
+        let both = ["The sum is odd.", "Now it evicts afterwards, and all tests pass."];
+        assert_eq!(split(&both).done, [paragraph(&both[1..])]);
+        assert_eq!(split(&["All 4 tests pass."]).done, [paragraph(&["All 4 tests pass."])]);
+        let labelled = Block { heading: "Done".into(), ..paragraph(&["The rows are lazy."]) };
+        let body = vec![paragraph(&["Here is more.", "It is read now."]), labelled.clone()];
+        assert_eq!(super::split(body, &grounds).done[1], labelled);
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         || is_strong(&text)
         || is_habit(&text)
         || !is_troubled(&text)
-            && clauses.iter().any(|one| is_habit(one) && is_negated(one) || is_ban(one))
+            && clauses
+                .iter()
+                .any(|one| is_habit(one) && is_negated(one) || is_ban(one, asks(&text)))
         || protects(&text)
         || directs(&text, &clauses);
     let denies = place == Place::Correction;
@@ -130,13 +132,42 @@ fn bans_a_thing(clause: &Text) -> bool {
     clause.has_early(Marker::Ban, 1)
         && !clause.matches_inside()
         && clause.length() <= MAX_WORDS
-        && rest.first().is_some_and(|word| !clause.is_word(word, Marker::Harmless))
+        && (rest.first().is_some_and(|word| !clause.is_word(word, Marker::Harmless))
+            || bans_new(&rest))
         && !is_denial.iter().any(|marker| named.begins(*marker))
 }
 
+/// `no new deps`, but not `no new errors`.
+fn bans_new(rest: &[&str]) -> bool {
+    const NEW: [&str; 4] = ["new", "extra", "further", "additional"];
+    const THINGS: [&str; 9] = [
+        "dep",
+        "deps",
+        "dependency",
+        "dependencies",
+        "package",
+        "packages",
+        "library",
+        "libraries",
+        "crates",
+    ];
+    matches!(rest, [new, thing] if NEW.contains(new) && THINGS.contains(thing))
+}
+
 /// `never convert to local time`: a clause that begins with the adverb.
-fn is_ban(clause: &Text) -> bool {
-    clause.has_early(Marker::Never, 1) && orders(clause)
+fn is_ban(clause: &Text, is_asked: bool) -> bool {
+    let only_limits = || is_asked && clause.words().nth(1).is_some_and(names_a_thing);
+    clause.has_early(Marker::Never, 1) && orders(clause) && !only_limits()
+}
+
+/// Whether the sentence asks for something to be done now.
+fn asks(text: &Text) -> bool {
+    text.begins(Marker::Verb) || text.has(Marker::Asks)
+}
+
+/// Whether `never` before this word limits a request to some things: `never the one of billing`.
+fn names_a_thing(word: &str) -> bool {
+    matches!(word, "the" | "this" | "that" | "these" | "those")
 }
 
 /// `we don't style raw buttons here`: what the team does, with a limit.
@@ -287,13 +318,17 @@ fn orders(text: &Text) -> bool {
     is_early || text.has(Marker::Modal) || text.has(Marker::Habit) || is_set_apart(text)
 }
 
-/// `…, always`, `…, and never …`: the adverb stands at the end behind a mark, or begins a clause.
+/// `…, always`, `…, and never …`: the adverb stands at the end behind a mark, or begins a clause. In a
+/// request, `but never the one of billing` only limits what is asked for.
 fn is_set_apart(text: &Text) -> bool {
     const LEADS: [&str; 14] =
         ["and", "but", "und", "et", "y", "e", "и", "we", "wir", "nous", "on", "мы", "please", "ve"];
     let tokens: Vec<&str> = text.tokens().collect();
     let adverbs = || text.all(Marker::Always).chain(text.all(Marker::Never));
-    adverbs().any(|adverb| match tokens[..adverb.start] {
+    let next = |end: usize| tokens.get(end).copied().unwrap_or_default();
+    let is_asked = asks(text);
+    let mut adverbs = adverbs().filter(|adverb| !(is_asked && names_a_thing(next(adverb.end))));
+    adverbs.any(|adverb| match tokens[..adverb.start] {
         [.., "," | ";"] => true,
         [.., before] if !is_word(before) => text.ends(adverb.row),
         [.., conjunction, we] => {

@@ -83,6 +83,12 @@ fn what_is_said_to_be_left_is_a_step() {
 }
 
 #[test]
+fn what_could_not_be_run_is_a_step() {
+    let chromium = "I couldn't run the visual tests because Chromium isn't installed here.";
+    check(&format!("Fixed it. {chromium}"), &[(Stated, chromium)]);
+}
+
+#[test]
 fn what_is_left_in_other_languages() {
     for text in [
         "Es fehlt noch die Doku.",

@@ -118,7 +118,7 @@ fn put_off(words: &str, before: Option<&Turn>) -> Option<Step> {
     const MIN_WORDS: usize = 4;
     let before = before.filter(|turn| turn.asked.is_none())?;
     let text = match before.closing.as_str() {
-        closing if before.next.is_empty() && !closing.is_empty() => {
+        closing if before.next.is_empty() && !closing.is_empty() && answers(words, closing) => {
             format!("{closing} — \"{words}\"")
         }
         _ => {
@@ -130,6 +130,19 @@ fn put_off(words: &str, before: Option<&Turn>) -> Option<Step> {
         }
     };
     Some(Step { text, kind: StepKind::ForUser, said: true })
+}
+
+/// Whether what the user puts off is what was said. `Next week we switch to node 24` is other work: it says
+/// what the team does, without a word of what was said and without a pronoun for it.
+fn answers(text: &str, closing: &str) -> bool {
+    const WE: [&str; 9] = ["we", "we'll", "they", "wir", "nous", "nosotros", "nós", "noi", "мы"];
+    const MIN_WORD: usize = 4;
+    let said = Text::new(text);
+    let closing: Vec<String> = words(closing).map(str::to_lowercase).collect();
+    let shares = |word: &str| word.chars().count() >= MIN_WORD && closing.iter().any(|c| c == word);
+    !said.words().any(|word| WE.contains(&word))
+        || said.has(Marker::Pronoun)
+        || said.words().any(shares)
 }
 
 /// Without a tool use, nothing can be shown: a transcript may lack them.
@@ -287,6 +300,8 @@ mod tests {
         let said = Turn { closing, ..Turn::default() };
         let whole = Some(format!("The CDN has to be purged. — \"{words}\""));
         assert_eq!(text(said.clone()), whole);
+        let other = put_off("next week we switch to node 24", Some(&said)).map(|step| step.text);
+        assert_eq!(other.as_deref(), Some("\"next week we switch to node 24\""));
         let listed = Turn { next: vec![Step::default()], ..said.clone() };
         assert_eq!(text(listed.clone()), Some(format!("\"{words}\"")));
         assert_eq!(put_off("have to ask them", Some(&listed)), None, "no time is named");

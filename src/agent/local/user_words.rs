@@ -1,7 +1,8 @@
 //! Rules, corrections and decisions of the user as rows of their own: what the user typed, clicked,
 //! chose or approved. They are kept in the user's words.
 
-use super::message::inline::is_question;
+use super::markers::Text;
+use super::message::inline::{capitalized, is_question};
 use super::prompt::{Said, read};
 use super::reply;
 use super::rules;
@@ -22,6 +23,9 @@ pub const MAX_PROMPT: usize = 12_000;
 const MAX_TITLE: usize = 240;
 /// Words of an answer that is understood without its question.
 const MIN_WHOLE: usize = 4;
+
+/// Words of a plan's heading that is understood without its steps.
+const MIN_PLAN: usize = 2;
 
 /// The user's rules, corrections and decisions of a turn. Empty unless the batch ends the turn.
 pub fn observations(batch: &Batch, evidence: &Evidence) -> Vec<Observation> {
@@ -86,8 +90,8 @@ fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation>
     }
     out.extend(rules.into_iter().map(|(text, kind)| {
         let concept = if kind == Kind::Rule { "rule" } else { "correction" };
-        let title = text.trim_end_matches(['.', '。']);
-        row(title, concept)
+        let row = row(&text, concept);
+        Observation { title: rule_text(&row.title), ..row }
     }));
     out
 }
@@ -177,6 +181,58 @@ fn without_lead(text: &str) -> &str {
     leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text)
 }
 
+/// A rule without the words around it: `Bitte merk dir: nur Tabs` is `Nur Tabs`.
+fn rule_text(sentence: &str) -> String {
+    const LEADS: [&str; 17] = [
+        "please ",
+        "pls ",
+        "bitte ",
+        "remember: ",
+        "remember, ",
+        "remember that ",
+        "note: ",
+        "rule: ",
+        "btw, ",
+        "btw ",
+        "merk dir: ",
+        "merk dir, ",
+        "merk dir bitte: ",
+        "merke dir: ",
+        "merke: ",
+        "regel: ",
+        "übrigens: ",
+    ];
+    const TAILS: [&str; 9] =
+        [" though", " please", " pls", " bitte", ", ok", ", okay", ", thanks", ", thx", ", danke"];
+    let whole = sentence.trim_end_matches(['.', '。']);
+    let mut text = whole;
+    while let Some(rest) = LEADS.iter().find_map(|lead| strip_start(text, lead)) {
+        text = rest.trim_start();
+    }
+    while let Some(rest) = TAILS.iter().find_map(|tail| strip_end(text, tail)) {
+        text = rest.trim_end_matches([',', ' ', '.']);
+    }
+    // Two words are no rule alone.
+    if text.len() == whole.len() || n_words(text) < 2 {
+        return whole.to_owned();
+    }
+    match whole.starts_with(char::is_uppercase) {
+        true => capitalized(text),
+        false => text.to_owned(),
+    }
+}
+
+fn strip_start<'a>(text: &'a str, lead: &str) -> Option<&'a str> {
+    let start = text.get(..lead.len())?;
+    (start.to_lowercase() == lead).then(|| &text[lead.len()..])
+}
+
+fn strip_end<'a>(text: &'a str, tail: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(tail.len())?;
+    let end = text.get(at..)?;
+    (end.to_lowercase() == tail).then(|| &text[..at])
+}
+
 /// What the user clicked or typed in answer to a question of the client.
 fn of_answer(answer: &Answer, batch: &Batch, stop: &Message) -> Option<Observation> {
     let text = collapse_spaces(&answer.answer);
@@ -203,7 +259,11 @@ fn of_answer(answer: &Answer, batch: &Batch, stop: &Message) -> Option<Observati
 
 /// A plan that the user approved. A refused plan is no decision.
 fn of_plan(plan: &Plan, batch: &Batch, stop: &Message) -> Option<Observation> {
-    let title = collapse_spaces(&plan.title);
+    let mut title = collapse_spaces(&plan.title);
+    // `Parquet` says nothing without the steps.
+    if Text::new(&title).length() < MIN_PLAN && !plan.steps.is_empty() {
+        title = format!("{title}: {}", collapse_spaces(&plan.steps.join("; ")));
+    }
     (plan.approved && !title.is_empty()).then(|| Observation {
         facts: plan.steps.clone(),
         sources: known_sources(&plan.sources, batch, stop),

@@ -124,7 +124,8 @@ fn what_belongs_to_a_rule_is_kept() {
     let note = "Note that the staging box reboots at four";
     check(&format!("Fix the export. {note}."), told(), &[(note, "rule")]);
     let remember = "remember: the customer pays per seat";
-    check(&format!("fix the export. {remember}"), told(), &[(remember, "rule")]);
+    let customer = "the customer pays per seat";
+    check(&format!("fix the export. {remember}"), told(), &[(customer, "rule")]);
     check("Write a viewer for logs. Dark theme.", Vec::new(), &[("Dark theme", "rule")]);
     check("Dark theme.", Vec::new(), &[]);
     check("no, Sundays do not count", told(), &[]);
@@ -216,6 +217,40 @@ fn only_the_end_of_a_turn_has_rows() {
     assert_eq!(rows(&batch, &Evidence::default()).len(), 1);
     batch.messages[0].cause = Cause::Tool;
     assert_eq!(rows(&batch, &Evidence::default()), []);
+}
+
+#[test]
+fn a_rule_is_kept_without_the_words_around_it() {
+    for (text, want) in [
+        (
+            "Never use floats for money in new code, though",
+            "Never use floats for money in new code",
+        ),
+        (
+            "merk dir: Versionsnummern nur mit cargo-release ändern.",
+            "Versionsnummern nur mit cargo-release ändern",
+        ),
+        ("Please never push to main, ok.", "Never push to main"),
+        ("Bitte merk dir: nie direkt deployen, danke", "Nie direkt deployen"),
+        ("never push, please", "never push"),
+        ("Tabs please.", "Tabs please"),
+        ("Always say thanks.", "Always say thanks"),
+        ("All money is integer cents.", "All money is integer cents"),
+    ] {
+        assert_eq!(rule_text(text), want);
+    }
+    let prompt = "Fix the import. Never use floats for money in new code, though.";
+    let want = [pair("Never use floats for money in new code", "rule")];
+    assert_eq!(rows(&batch(&[prompt], Vec::new()), &Evidence::default()), want);
+}
+
+#[test]
+fn a_short_heading_of_a_plan_is_told_with_its_steps() {
+    let steps = vec!["read by suffix".to_owned(), "convert the archive".to_owned()];
+    let plan = Plan { title: "Parquet".to_owned(), approved: true, steps, ..Plan::default() };
+    let evidence = Evidence { plans: vec![plan], ..Evidence::default() };
+    let want = [pair("Parquet: read by suffix; convert the archive", "plan")];
+    assert_eq!(rows(&batch(&["Go"], Vec::new()), &evidence), want);
 }
 
 proptest! {

@@ -12,7 +12,7 @@ mod invocations;
 mod testing;
 
 use crate::activity::fit;
-use crate::memory::Block;
+use crate::memory::{Block, Turn};
 use crate::store::known::TurnRow;
 use crate::store::words::RowId;
 use crate::text::is_name;
@@ -86,9 +86,12 @@ impl Known {
 }
 
 /// The title of a turn in quotes, for the end of a sentence: ` (“Fix the parser”)`. Empty if it has
-/// none.
+/// none. The earlier request that it refers to is left out.
 fn in_turn(row: &TurnRow) -> String {
-    let title = title(row);
+    let title = match row.turn.re.as_str() {
+        "" => title(row).to_owned(),
+        re => Turn::without_re(title(row), re),
+    };
     if title.is_empty() { String::new() } else { format!(" (“{title}”)") }
 }
 

@@ -217,6 +217,26 @@ pub fn tells_change(sentence: &str) -> bool {
     CHANGE.iter().any(|mark| marked.has(*mark))
 }
 
+/// Whether the sentence tells that checks pass and nothing else: `4 tests pass.`
+pub fn only_tells_checks(sentence: &str) -> bool {
+    /// Words beside those of the checks, apart from short ones.
+    const MAX_BESIDE: usize = 1;
+    const SHORT: usize = 3;
+    const TOLD: [Mark; 7] =
+        [Mark::Test, Mark::Build, Mark::Lint, Mark::Types, Mark::Pass, Mark::All, Mark::Part];
+    let marked = Marked::read(sentence);
+    if passes(&marked).is_empty() {
+        return false;
+    }
+    let told = |at: usize| {
+        TOLD.iter()
+            .any(|mark| marked.all(*mark).any(|found| (found.start..found.end).contains(&at)))
+    };
+    let words = marked.words.iter().enumerate();
+    let beside = words.filter(|(at, word)| word.chars().count() > SHORT && !told(*at));
+    beside.count() <= MAX_BESIDE
+}
+
 /// The text without the sentences of these claims.
 pub fn without_claims(text: &str, claims: &[Claim]) -> String {
     let mut text = text.to_owned();

@@ -63,6 +63,7 @@ impl Message {
             BlockKind::List | BlockKind::Table => part.lines.len(),
         };
         let lines = parts.flat_map(|part| part.lines.iter().take(first(part)));
+        let lines = lines.filter(|line| !inline::is_question(&line.text));
         lines.map(|line| line.text.clone()).collect()
     }
 

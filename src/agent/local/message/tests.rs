@@ -235,6 +235,7 @@ fn decisions_stand_in_lines_of_their_own() {
     assert_eq!(decisions("## Decisions\n- tabs\n- UTC"), ["tabs", "UTC"]);
     assert_eq!(decisions("**Entscheidung:** PostgreSQL bleibt."), ["PostgreSQL bleibt."]);
     assert_eq!(decisions("> Decision: never test"), [] as [&str; 0]);
+    assert_eq!(decisions("Decision: symlinks are not followed?"), [] as [&str; 0]);
 }
 
 #[test]
