@@ -55,6 +55,9 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
                 if let Some(kind) = said(part, &marked, from_end, worked, handed) {
                     let text = match kind {
                         StepKind::ForUser => with_subject(part, line, &marked),
+                        StepKind::Stated if points_back(&marked) => {
+                            with_sentence_before(part, line)
+                        }
                         _ => text.text.clone(),
                     };
                     let step = Step { said: true, ..step(&text, kind) };
@@ -79,6 +82,29 @@ fn with_subject(part: &Part, line: usize, marked: &Marked<'_>) -> String {
             format!("{before} {}", marked.text)
         }
         _ => marked.text.to_owned(),
+    }
+}
+
+/// `Das ist noch offen.`: a short sentence whose subject is a pronoun and that names nothing.
+fn points_back(marked: &Marked<'_>) -> bool {
+    const MAX_WORDS: usize = 7;
+    const PRONOUNS: [&str; 24] = [
+        "this", "that", "these", "those", "it", "they", "both", "das", "dies", "es", "diese",
+        "beides", "cela", "ça", "ceci", "eso", "esto", "isso", "isto", "questo", "это", "这",
+        "これ", "이것",
+    ];
+    let first = marked.words.first().map(String::as_str).unwrap_or_default();
+    PRONOUNS.contains(&first) && marked.words.len() <= MAX_WORDS && !marked.names_something()
+}
+
+/// The sentence with the one before it in its paragraph.
+fn with_sentence_before(part: &Part, line: usize) -> String {
+    let text = &part.lines[line].text;
+    match line.checked_sub(1).map(|before| &part.lines[before].text) {
+        Some(before) if before.chars().count() + text.chars().count() < MAX_CHARS => {
+            format!("{before} {text}")
+        }
+        _ => text.clone(),
     }
 }
 

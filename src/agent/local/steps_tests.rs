@@ -83,7 +83,11 @@ fn what_is_said_to_be_left_is_a_step() {
 }
 
 #[test]
-fn what_could_not_be_run_is_a_step() {
+fn a_step_of_pronouns_is_told_with_the_sentence_before() {
+    let links = "Symlinks werden verfolgt, eine Schleife würde den Stack sprengen.";
+    let step = format!("{links} Das ist noch offen.");
+    check(&format!("`scan` läuft jetzt rekursiv. {step}"), &[(Stated, &step)]);
+    check("Fixed it. The docs are still open.", &[(Stated, "The docs are still open.")]);
     let chromium = "I couldn't run the visual tests because Chromium isn't installed here.";
     check(&format!("Fixed it. {chromium}"), &[(Stated, chromium)]);
 }
