@@ -153,7 +153,7 @@ const CHANGED_FILES: usize = 30;
 const ABOUT_CHANGED: usize = 100;
 const WITHDRAWN: usize = 100;
 /// Rows of each section that are told with what came of their turn.
-const WITH_RESULT: usize = 20;
+const WITH_RESULT: usize = 8;
 /// Rows of each section whose files are compared with the work tree.
 const COMPARED: usize = 60;
 /// Turns read of each of the newest sessions, and of each other one.

@@ -18,7 +18,7 @@ use crate::store::words::{RowId, RowKind};
 use crate::store::{Result, turns};
 
 /// Turns of a project that are compared with those of the rows.
-pub const COMPARED: usize = 40;
+pub const COMPARED: usize = 20;
 /// Later turns of a session that may redo one.
 const LATER: i64 = 8;
 const MAX_TEXT: usize = 200;
