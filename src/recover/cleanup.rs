@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use memctl_proto::{Event, Kind, Reply, Request};
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use crate::config::Settings;
 use crate::deliver::{connect, probe, unfinished};
@@ -240,7 +241,11 @@ pub fn end_inactive(
         && store.write(|tx| {
             let Some(current) = sessions::find(tx, client, id)? else { return Ok(false) };
             let Some(why) = Ended::of(&current, before, now) else { return Ok(false) };
-            let mut end = Event::new(Kind::End, client, id, current.last_event_epoch);
+            let since = current.last_event_epoch;
+            let mut end = Event::new(Kind::End, client, id, since);
+            // Like an end from a worker, it differs from the end that a hook sends (UUIDv7).
+            let name = format!("{key} without events from {since} to {now}");
+            end.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
             end.reason = Some(why.reason().into());
             accept::accept(tx, &end, None, now).map(|_| true)
         })?;

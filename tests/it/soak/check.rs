@@ -88,8 +88,8 @@ pub fn check(w: &World, sessions: &[Session]) -> Report {
         ),
         ends: rows(
             w,
-            // Only ends sent by a hook, which have a UUIDv7. A worker that ends a session itself uses
-            // another version.
+            // Only ends sent by a hook, which have a UUIDv7. A worker or a recovery that ends a session
+            // itself uses another version.
             "SELECT id, content_session_id, 'end' FROM pending_messages
              WHERE event = 'end' AND turn_id IS NULL AND substr(event_id, 15, 1) = '7'
              ORDER BY id",
@@ -271,8 +271,10 @@ fn summaries_of_turns(session: &Session, summaries: &Rows, report: &mut Report) 
 fn commit_order(w: &World, report: &mut Report) {
     for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(log.path()).unwrap();
-        let stored = text.lines().filter(|line| line.contains(" stored a batch"));
-        let pids: Vec<&str> = stored.filter_map(|line| line.split_whitespace().nth(2)).collect();
+        // A full disk cuts lines, so that a line may begin with a part of another.
+        let stored = text.lines().filter_map(|line| line.split_once(" stored a batch"));
+        let pids: Vec<&str> =
+            stored.filter_map(|(start, _)| start.split_whitespace().last()).collect();
         report.batches += pids.len();
         let mut owners: Vec<&str> = pids.clone();
         owners.dedup();

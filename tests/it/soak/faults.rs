@@ -171,8 +171,7 @@ impl Faults<'_> {
         }
     }
 
-    /// Sets the clock up to two hours forward or back. That is too little for recovery to end a session
-    /// as inactive.
+    /// Sets the clock up to two hours forward or back. Recovery then ends the sessions of killed clients.
     fn set_the_clock(&mut self) {
         if cfg!(debug_assertions) {
             let offset = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;
