@@ -50,16 +50,12 @@ help:
 run: tools
 	@memctl="$$($(call built,$(shipped)))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
 
-# The fuzz targets compile memctl's modules a second time. Without the default feature, their check
-# builds no libFuzzer.
-#
 # Tests append skipped checks and warnings to this file, which is printed last.
 notes = $(CURDIR)/target/test-notes.txt
 test: export MEMCTL_TEST_NOTES = $(notes)
 test: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) check --manifest-path fuzz/Cargo.toml --bins --no-default-features --target-dir target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 	@mkdir -p target; : >'$(notes)'; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -116,7 +112,7 @@ fuzz: tools $(TARGETS:%=fuzz-%)
 
 fuzz-%: tools
 	mkdir -p fuzz/corpus/$*
-	RUSTFLAGS='$(cover)' $(CARGO) run --manifest-path fuzz/Cargo.toml --release --bin $* -- \
+	RUSTFLAGS='$(cover)' $(CARGO) run -p memctl-fuzz --features link_libfuzzer --profile fuzz --bin $* -- \
 		fuzz/corpus/$* $(call more_seeds,$*) -artifact_prefix=fuzz/ \
 		-max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10
 

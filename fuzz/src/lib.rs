@@ -1,7 +1,10 @@
 //! memctl's own modules for the fuzz targets. memctl has no library crate, so this crate compiles the
 //! modules below the roles a second time.
 
+// memctl runs the tests of its modules itself.
+#![cfg(not(test))]
 #![allow(dead_code, unused_imports, reason = "the targets use only parts of the modules")]
+#![allow(clippy::all, reason = "the modules are linted in memctl, where they are private")]
 
 #[path = "../../src/activity/mod.rs"]
 pub mod activity;
