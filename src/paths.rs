@@ -197,14 +197,17 @@ impl Paths {
     }
 
     /// The directories of databases that were set aside: damaged ones (`corrupt-<time>`), and those that
-    /// a backup has replaced (`replaced-<time>`).
+    /// a backup has replaced (`replaced-<time>`). The newest is last.
     pub fn databases_set_aside(&self) -> Vec<Place> {
         let is_set_aside = |dir: &Place| {
             let name = dir.file_name().to_string_lossy();
             name.starts_with("corrupt-") || name.starts_with("replaced-")
         };
         let mut dirs: Vec<Place> = self.data_dir().entries().filter(is_set_aside).collect();
-        dirs.sort_by(|a, b| a.path().cmp(b.path()));
+        dirs.sort_by_key(|dir| {
+            let name = dir.file_name().to_string_lossy().into_owned();
+            name.rsplit('-').next().and_then(|time| time.parse::<u64>().ok())
+        });
         dirs
     }
 

@@ -42,10 +42,10 @@ pub mod terms;
 pub mod testpoint;
 #[path = "../../src/text/mod.rs"]
 pub mod text;
-#[path = "../../src/truth/mod.rs"]
-pub mod truth;
 #[path = "../../src/ctl/transcript/claude_code.rs"]
 pub mod transcript;
+#[path = "../../src/truth/mod.rs"]
+pub mod truth;
 
 /// The parser of model replies.
 #[path = "../../src/agent"]

@@ -191,7 +191,8 @@ fn exit_code(output: &str, response: &Payload) -> Option<i32> {
 /// The exit status in a field of the response.
 fn reported_code(response: &Payload) -> Option<i64> {
     let number = |key: &&str| response.value(key).and_then(serde_json::Value::as_i64);
-    ["exit_code", "exitCode", "exit"].iter().find_map(number)
+    let in_metadata = || response.value("metadata")?.get("exit")?.as_i64();
+    ["exit_code", "exitCode", "exit"].iter().find_map(number).or_else(in_metadata)
 }
 
 /// The status in a line that a client adds at the end: `Exit Code: 2`, `[Process exited with code 2]`.

@@ -215,6 +215,17 @@ fn a_hidden_status_needs_words() {
 }
 
 #[test]
+fn the_exit_status_may_be_in_the_metadata() {
+    let effects = |exit: i32| {
+        let output = "added 3 packages";
+        let metadata = serde_json::json!({ "output": output, "exit": exit });
+        let response = serde_json::json!({ "title": "", "metadata": metadata, "output": output });
+        run("npm install lodash", &response.to_string(), false).effects.len()
+    };
+    assert_eq!((effects(0), effects(1)), (1, 0));
+}
+
+#[test]
 fn of_joined_commands_only_the_one_whose_words_report_it_failed() {
     use Outcome::{Fail, Pass, Unknown};
     let lint = "error: this could be simplified\n  --> src/a.rs:1:1\nerror: could not compile `x`";

@@ -25,6 +25,9 @@ pub fn run(settings: &Settings) -> Result<()> {
     };
     out.push_str(&match &stored {
         Err(()) => paragraph(&format!("What {data_dir} holds cannot be read.")),
+        Ok(None) if settings.paths.database().exists() => {
+            paragraph("An older release has stored a memory.")
+        }
         Ok(None) => paragraph("Nothing is stored yet."),
         Ok(Some(counts)) => paragraph(&format!(
             "Stored: {} and {} from {}, in {data_dir}.",

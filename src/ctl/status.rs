@@ -106,6 +106,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let text = format!("what {data_dir} holds cannot be read");
             out.push_str(&wrapped("", 0, &text, width));
         }
+        Ok(content) if !content.exists && settings.paths.database().exists() => {
+            out.push_str("an older release has stored a memory\n");
+        }
         Ok(content) if !content.exists => out.push_str("nothing is stored yet\n"),
         Ok(content) => {
             out.push_str(&overall(settings, content, hooks));

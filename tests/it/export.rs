@@ -328,6 +328,10 @@ fn markdown_has_a_file_per_project_that_a_person_reads() {
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
     let one = w.memctl(&["export", "--format", "markdown", "--project", "lib"]).ok();
     assert!(one.contains("use tabs in lib") && !one.contains("# app"), "{one}");
+    let found = w.memctl(&["search", "--project", "lib", "--json", "use tabs in lib"]).json();
+    w.memctl(&["hide", found[0]["id"].as_str().unwrap()]).ok();
+    let one = w.memctl(&["export", "--format", "markdown", "--project", "lib"]).ok();
+    assert!(!one.contains("use tabs in lib"), "{one}");
     // A file of the user is not replaced.
     fs::write(dir.join("app.md"), "my notes").unwrap();
     let output = w.memctl(&["export", "--format", "markdown", "--output", path]);

@@ -124,6 +124,11 @@ fn databases_of_earlier_releases_are_upgraded_while_hooks_arrive() {
 fn a_command_reads_the_memory_of_the_first_release() {
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let w = with_database(&data.join("schema/001.sql"));
+    for command in ["", "status"] {
+        let args: Vec<&str> = command.split_whitespace().collect();
+        let text = w.memctl(&args).out;
+        assert!(text.contains("older release") && !text.contains("is stored yet"), "{text}");
+    }
     let listed = w.memctl(&["list", "--all-projects"]).ok();
     assert!(listed.contains("11111111"), "{listed}");
 }

@@ -1,6 +1,7 @@
 //! A project as Markdown for a person: the rules, the sessions with what was done, and what was found.
 //!
-//! Texts of third parties are left out: the file may be given to a model.
+//! What no context may contain is left out: hidden and wrong entries, and texts of third parties. The file may
+//! be given to a model.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -120,7 +121,8 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
 
 fn is_told(row: &ObservationRow) -> bool {
     let o = &row.observation;
-    !o.quarantined && o.origin != Origin::Web && row.superseded_by.is_none()
+    let holds = row.marks.is_told() && row.superseded_by.is_none();
+    holds && !o.quarantined && o.origin != Origin::Web
 }
 
 fn session(session: &Session, summaries: &[SummaryRow], others: &[ObservationRow]) -> String {
