@@ -13,11 +13,14 @@ use super::parse::list_items;
 use super::unit::Unit;
 use crate::files;
 
-/// Sets a setting. Lists are written as arrays, counts as numbers.
+/// Sets a setting. Lists are written as arrays, counts as numbers. A list may be given as in the file
+/// (`["a", "b"]`) or as words with commas.
 ///
 /// # Errors
 /// A message if the value is invalid or the file cannot be read or written.
 pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
+    let words = if key.unit.is_list() { words_of_array(text) } else { None };
+    let text = words.as_deref().unwrap_or(text);
     keys::check(key, text)?;
     let item = toml_item(key, text);
     let mut error = None;
@@ -96,6 +99,13 @@ fn temp_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
+}
+
+/// The words of a TOML array of strings, with commas between them.
+fn words_of_array(text: &str) -> Option<String> {
+    let array: toml_edit::Value = text.trim().parse().ok()?;
+    let words: Option<Vec<&str>> = array.as_array()?.iter().map(toml_edit::Value::as_str).collect();
+    Some(words?.join(","))
 }
 
 fn toml_item(key: &Key, text: &str) -> Item {
@@ -181,6 +191,14 @@ mod tests {
         assert!(config.problems.is_empty(), "{:?}", config.problems);
         let value = config.values.iter().find(|v| v.key.name == name).unwrap();
         assert_eq!(value.text.replace(' ', ""), text.replace(' ', ""));
+    }
+
+    #[test]
+    fn a_list_may_be_given_as_in_the_file() {
+        assert_eq!(words_of_array("['/a/*', \"b\"]").as_deref(), Some("/a/*,b"));
+        for words in ["/a/*, b", "[ab]*", "[4]", "true"] {
+            assert_eq!(words_of_array(words), None, "{words}");
+        }
     }
 
     #[test]
