@@ -11,8 +11,8 @@ use super::stored_turn::{StoredTurn, covers, is_informative, is_small_talk, name
 use crate::activity::line_prints;
 use crate::git::FileState;
 use crate::memory::{
-    Block, Change, CheckRun, Claim, CommitMade, Effect, Ending, FileChange, Head, Outcome, Sender,
-    Turn,
+    Block, BlockKind, Change, CheckRun, Claim, CommitMade, Effect, Ending, FileChange, Head,
+    Outcome, Sender, Turn,
 };
 
 /// A session in one record.
@@ -96,8 +96,8 @@ pub struct Answered {
 
 impl Answered {
     /// Whether the answer still holds after a later turn that changes something. It does not if the turn changes
-    /// a file that the answer is about, or does what it says. The next turn may accept or deny it: then it needs a
-    /// subject of its own. Only lasting lines stay.
+    /// a file that the answer is about, or does what it says; of a list, only the items about the file do not hold.
+    /// The next turn may accept or deny the answer: then it needs a subject of its own. Only lasting lines stay.
     fn outlasts(&mut self, later: &StoredTurn, is_next: bool) -> bool {
         // A turn with this percentage of the answer's words does what it says.
         const SAME: usize = 30;
@@ -109,13 +109,18 @@ impl Answered {
             return false;
         }
         self.answer = blocks::lasting(&self.answer);
+        let changed = || turn.evidence.files.iter().filter(|file| !file.scratch);
+        let names = |text: &str, file: &FileChange| {
+            text.contains(file.path.rsplit('/').next().unwrap_or_default())
+        };
+        for block in self.answer.iter_mut().filter(|block| block.kind != BlockKind::Paragraph) {
+            block.lines.retain(|line| !changed().any(|file| names(line, file)));
+        }
+        self.answer.retain(|block| !block.lines.is_empty());
         let lines: Vec<&str> =
             self.answer.iter().flat_map(|block| &block.lines).map(String::as_str).collect();
         let text = lines.join("\n");
-        let is_about = |file: &&FileChange| {
-            let name = file.path.rsplit('/').next().unwrap_or_default();
-            !file.scratch && (self.read.contains(&file.path) || text.contains(name))
-        };
+        let is_about = |file: &FileChange| self.read.contains(&file.path) || names(&text, file);
         let words = WordSet::stems(&text);
         let mut exchange = WordSet::stems(&self.question);
         exchange.extend(&words);
@@ -123,9 +128,7 @@ impl Answered {
             has_share(words.common(deeds.words()), &words, SAME)
                 || is_next && exchange.common(deeds.words()) > BY_ACCIDENT
         };
-        !text.is_empty()
-            && !turn.evidence.files.iter().any(|file| is_about(&file))
-            && !later.deeds().is_some_and(does)
+        !text.is_empty() && !changed().any(is_about) && !later.deeds().is_some_and(does)
     }
 }
 

@@ -161,14 +161,19 @@ pub fn mark_done(done: &mut [Block], grounds: &Grounds<'_>) {
     }
 }
 
-/// The same of an answer: it lasts if the user asked a question, or if it repeats what the user said.
+/// The same of an answer: it lasts if the user asked a question, or if it repeats what the user said. Why
+/// something fails, and what it lacks, may be what the user asked.
 pub fn mark_answer(answer: &mut [Block], request: &str) {
     let asks = has_question(request) || Text::new(request).has(Marker::Why);
     let said = words(request);
     let repeats =
         |line: &str| words(line).iter().any(|word| is_telling(word) && said.contains(word));
+    let is_passing = |line: &String| match asks {
+        true => has_mark(line, &PASSING),
+        false => !repeats(line) || is_momentary(line),
+    };
     for block in answer {
-        mark(block, |line| !(asks || repeats(line)) || is_momentary(line));
+        mark(block, is_passing);
     }
 }
 
@@ -182,26 +187,22 @@ fn mark(block: &mut Block, is_momentary: impl Fn(&String) -> bool) {
     block.momentary = lines.filter(|(_, line)| is_momentary(line)).map(|(at, _)| at).collect();
 }
 
+/// Marks of a sentence that holds only while it is said.
+const PASSING: [Mark; 4] = [Mark::Unpublished, Mark::Running, Mark::Expected, Mark::Boast];
+
 /// Whether a sentence of the line names a failure, something left undone or running, depends on the user,
 /// or tells how it was before.
 fn is_momentary(line: &str) -> bool {
-    const LEFT: [Mark; 9] = [
-        Mark::Must,
-        Mark::Stated,
-        Mark::Deferred,
-        Mark::Unpublished,
-        Mark::Handoff,
-        Mark::Running,
-        Mark::Former,
-        Mark::Expected,
-        Mark::Boast,
-    ];
+    const LEFT: [Mark; 5] = [Mark::Must, Mark::Stated, Mark::Deferred, Mark::Handoff, Mark::Former];
+    let is_left = |sentence| Marked::read(sentence).is_open() || claims::tells_failure(sentence);
+    has_mark(line, &PASSING) || has_mark(line, &LEFT) || sentences(line).into_iter().any(is_left)
+}
+
+/// Whether a sentence of the line has one of the marks, or says that something goes on.
+fn has_mark(line: &str, marks: &[Mark]) -> bool {
     sentences(line).into_iter().any(|sentence| {
         let marked = Marked::read(sentence);
-        marked.is_open()
-            || LEFT.iter().any(|mark| marked.has(*mark))
-            || claims::tells_failure(sentence)
-            || Text::new(sentence).has(Marker::Still)
+        marks.iter().any(|mark| marked.has(*mark)) || Text::new(sentence).has(Marker::Still)
     })
 }
 
@@ -218,6 +219,23 @@ mod tests {
     fn evidence() -> Evidence {
         let files = vec![FileChange { path: "boards/v3.overlay".into(), ..FileChange::default() }];
         Evidence { files, names: vec!["smoothed_ce".into()], ..Evidence::default() }
+    }
+
+    #[test]
+    fn the_answer_to_a_question_may_tell_a_failure() {
+        let left = |request: &str, lines: &[&str]| {
+            let mut answer = [paragraph(lines)];
+            mark_answer(&mut answer, request);
+            let [block] = answer;
+            let lasts = |at: &usize| !block.momentary.contains(at);
+            (0..block.lines.len()).filter(lasts).collect::<Vec<_>>()
+        };
+        let lines = ["It can't work: MSVC 19.3 lacks `std::format`.", "Use 19.4."];
+        assert_eq!(left("What about the build on windows?", &lines), [0, 1]);
+        let lines = ["The migration 0007 was never applied in production.", "Apply 0007."];
+        assert_eq!(left("Why does prod return 500?", &lines), [0, 1]);
+        assert_eq!(left("Why is CI red?", &["The tests are still running."]), [0; 0]);
+        assert_eq!(left("Thanks.", &["The build fails."]), [0; 0]);
     }
 
     #[test]
