@@ -90,7 +90,7 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
         rules.extend(of_user);
         let summaries = summaries::of_session(conn, session.id, MAX_ROWS)?;
         let mut summaries: Vec<SummaryRow> =
-            summaries.into_iter().filter(|row| !row.hidden).collect();
+            summaries.into_iter().filter(|row| !row.hidden && row.marks.is_told()).collect();
         summaries.reverse();
         if !summaries.is_empty() || !others.is_empty() {
             told.push_str(&self::session(session, &summaries, &others));
@@ -120,7 +120,7 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
 
 fn is_told(row: &ObservationRow) -> bool {
     let o = &row.observation;
-    !o.quarantined && o.origin != Origin::Web && row.superseded_by.is_none()
+    row.marks.is_told() && !o.quarantined && o.origin != Origin::Web && row.superseded_by.is_none()
 }
 
 fn session(session: &Session, summaries: &[SummaryRow], others: &[ObservationRow]) -> String {

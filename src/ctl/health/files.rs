@@ -82,7 +82,12 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
 /// Names the databases that a repair or a restore has replaced: each holds a whole memory.
 pub fn databases_set_aside(settings: &Settings) -> Option<Finding> {
     let dirs = settings.paths.databases_set_aside();
-    let newest = dirs.last()?;
+    // The name ends with the time.
+    let time = |dir: &&Place| -> u64 {
+        let name = dir.file_name().to_string_lossy().into_owned();
+        name.rsplit('-').next().and_then(|time| time.parse().ok()).unwrap_or_default()
+    };
+    let newest = dirs.iter().max_by_key(time)?;
     let files = dirs.iter().flat_map(Place::entries);
     let size = files.filter_map(|file| file.stat().ok()).map(|stat| stat.len).sum();
     let former = count(dirs.len() as u64, "former database");
