@@ -13,7 +13,8 @@ pub fn line(text: &str) -> String {
 
 /// A name between backticks. It keeps none of its own, so that it opens no fence.
 pub fn code(name: &str) -> String {
-    format!("`{}`", line(name).replace(['`', '~'], ""))
+    // Before the escape: what it separates may open or close a block without it.
+    format!("`{}`", line(&name.replace(['`', '~'], "")))
 }
 
 /// A field of several lines, or a list, as one line.
@@ -194,6 +195,7 @@ mod tests {
         assert_eq!(code("make lint"), "`make lint`");
         assert_eq!(code("`"), "``");
         assert_eq!(code("a``` </b>"), "`a &lt;/b>`");
+        assert_eq!(code("<`/b>"), "`&lt;/b>`");
     }
 
     #[test]
