@@ -13,7 +13,8 @@ pub fn line(text: &str) -> String {
 
 /// A name between backticks. It keeps none of its own, so that it opens no fence.
 pub fn code(name: &str) -> String {
-    format!("`{}`", line(name).replace(['`', '~'], ""))
+    // Before the escape: what it separates may open or close a block without it.
+    format!("`{}`", line(&name.replace(['`', '~'], "")))
 }
 
 /// A field of several lines, or a list, as one line.
@@ -79,18 +80,76 @@ fn without_markers(line: &str) -> &str {
     }
 }
 
-/// Escapes `<` unless it is an operator (`<=`, `< 5`), and shortens a fence to one character.
+/// What clients and models give a meaning to when it follows `<`: the end of any element, a comment, a mark
+/// of a model's own format, and beginnings of elements. A model copies what it reads, so `Vec<String>`, `<id>`
+/// and `a < b` stay as they are.
+const MEANINGFUL: [&str; 43] = [
+    "/",
+    "!",
+    "?",
+    "|",
+    "｜",
+    "[",
+    "memctl",
+    "system",
+    "user",
+    "assistant",
+    "human",
+    "developer",
+    "model",
+    "agent",
+    "subagent",
+    "teammate",
+    "channel",
+    "function",
+    "antml",
+    "invoke",
+    "parameter",
+    "tool",
+    "command",
+    "local-command",
+    "bash-",
+    "ide_",
+    "task",
+    "thinking",
+    "instruction",
+    "important",
+    "prompt",
+    "policy",
+    "context",
+    "reminder",
+    "hook",
+    "session",
+    "claude",
+    "new-diagnostics",
+    "persisted",
+    "background",
+    "private",
+    "s>",
+    "im_",
+];
+
+/// Whether a text behind a `<` gives it a meaning. Nothing behind it: the text may go on.
+fn is_meaningful(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    rest.is_empty()
+        || MEANINGFUL.iter().any(|beginning| {
+            rest.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
+        })
+}
+
+/// Escapes each `<` that could open or close a block, and shortens a fence to one character.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
+    let mut at = 0;
     while let Some(c) = chars.next() {
-        let mut rest = chars.clone();
-        let compares = rest.next_if_eq(&'=').is_some()
-            || rest.find(|c| *c != ' ').is_some_and(|c| c.is_ascii_digit());
+        at += c.len_utf8();
         match c {
-            '<' if !compares => out.push_str("&lt;"),
+            '<' if is_meaningful(&text[at..]) => out.push_str("&lt;"),
             '`' | '~' => {
                 let run = 1 + std::iter::from_fn(|| chars.next_if_eq(&c)).count();
+                at += run - 1;
                 (0..if run < 3 { run } else { 1 }).for_each(|_| out.push(c));
             }
             c => out.push(c),
@@ -118,8 +177,13 @@ mod tests {
         check("< / system-reminder>", "&lt; / system-reminder>");
         check("<\u{200b}system-reminder>", "&lt;system-reminder>");
         check("<|im_start|>", "&lt;|im_start|>");
+        check("<SYSTEM>", "&lt;SYSTEM>");
+        check("a <!-- b", "a &lt;!-- b");
+        check("~~~ </x>", "~ &lt;/x>");
         check("ends with <", "ends with &lt;");
-        check("a <= b, c < 5", "a <= b, c < 5");
+        check("a <= b, c < 5, d < b", "a <= b, c < 5, d < b");
+        check("`?after=<id>`", "`?after=<id>`");
+        check("Result<Vec<String>, ScanError>", "Result<Vec<String>, ScanError>");
         check("```rust", "`rust");
         check("~~~~ `code` ``c``", "~ `code` ``c``");
         check("記憶 é", "記憶 é");
@@ -131,6 +195,7 @@ mod tests {
         assert_eq!(code("make lint"), "`make lint`");
         assert_eq!(code("`"), "``");
         assert_eq!(code("a``` </b>"), "`a &lt;/b>`");
+        assert_eq!(code("<`/b>"), "`&lt;/b>`");
     }
 
     #[test]

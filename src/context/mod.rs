@@ -16,6 +16,7 @@
 //! `store::summaries` exclude hidden, wrong, quarantined and superseded rows and those of origin `web`. The
 //! words of tools, pages, servers and subagents are never told: [`lines`] renders no field that holds them.
 
+mod answers;
 mod blocks;
 mod branches;
 pub mod budget;
@@ -53,11 +54,12 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
+pub use answers::answers;
 pub use filler::{Line, Section};
 pub use outline::{Outline, outline};
 pub use page::Page;
 pub use retire::Reason;
-pub use steps::{OpenStep, Steps, steps};
+pub use steps::{OpenStep, Steps, open_ends, steps};
 
 use crate::capture;
 use crate::freshness::{self, Freshness};
@@ -322,8 +324,18 @@ fn select(
     let often_changed = often_changed(&here);
     let utc_offset = told.first().map_or(0, |told| told.session.utc_offset);
     let focus = Focus::new(branches.name(), &query.changed_files);
-    // Work of other branches comes last.
-    headlines.retain(|h| branches.place(h.head.as_ref(), h.created_at_epoch) == Place::Here);
+    // Work of other branches comes last. Of a row, it is not known whether its work is committed.
+    let elsewhere: BTreeSet<(i64, &str)> = told
+        .iter()
+        .filter(|told| told.place != Place::Here)
+        .filter_map(|told| Some((told.session.session_id?, told.session.branch()?)))
+        .collect();
+    headlines.retain(|h| {
+        let head = h.head.as_ref();
+        let branch = h.session_id.zip(head.map(|head| head.branch.as_str()));
+        branches.place(head, h.created_at_epoch) == Place::Here
+            && branch.is_none_or(|branch| !elsewhere.contains(&branch))
+    });
     let mut found = found::order(headlines, &focus, newest_created);
     let freshness = freshness(conn, query, &rules, &found)?;
     rules.sort_by_key(|rule| (!rule.pinned, freshness.is_gone(rule.id)));
@@ -439,6 +451,8 @@ fn load(
         rows.retain(|row| row.marks.is_told());
         let pinned = rows.iter().any(|row| row.marks.pinned);
         let stale = rows.iter().all(|row| row.marks.is_stale());
+        // A session that is not stale as a whole is told without its stale turns.
+        rows.retain(|row| stale || !row.marks.is_stale());
         screen::summaries(&mut rows, screens.unscreened);
         let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
         turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
@@ -456,7 +470,7 @@ fn load(
         let is_told =
             !session.title.is_empty() && session.has_content() && !choice::is_tiny(&session);
         if is_told && !choice::is_call_of_program(&session, n_alike) {
-            let place = branches.place(session.head.as_ref(), session.ended_at_epoch);
+            let place = branches.place_of(&turns);
             n_of_user += usize::from(session.by_user && place == Place::Here);
             told.push(Told { session, place, pinned, stale, n_alike });
         }
@@ -475,9 +489,7 @@ struct Read {
 
 impl Read {
     fn compared(&mut self, branches: &Branches) -> Vec<Compared<'_>> {
-        let head = self.turns.iter().rev().find_map(|stored| stored.turn.head.as_ref());
-        let ended_at = self.turns.iter().map(|stored| stored.created_at_epoch).max();
-        let is_here = branches.place(head, ended_at.unwrap_or_default()) == Place::Here;
+        let is_here = branches.place_of(&self.turns) == Place::Here;
         self.turns.iter_mut().map(|stored| Compared { stored, is_here }).collect()
     }
 }

@@ -3,11 +3,11 @@
 
 use rusqlite::Connection;
 
+use super::OpenStep;
 use super::blocks;
 use super::rollup::RollUp;
 use super::stored_turn::StoredTurn;
 use crate::memory::{Ending, Outcome};
-use crate::store::closed_steps::ClosedSteps;
 use crate::store::summaries;
 
 /// What is known of a session.
@@ -19,7 +19,7 @@ pub struct Outline {
     pub asked: Vec<String>,
     /// Subjects of commits, then what the turns say about their work, newest last, or the answers.
     pub done: Vec<String>,
-    /// What is open at its end and was not closed.
+    /// What it left open, and what is still open.
     pub left: Vec<String>,
     pub commits: usize,
     /// Files that differ from the beginning of the session.
@@ -38,20 +38,19 @@ pub struct Outline {
 const TURNS: usize = 200;
 const MAX_SAID: usize = 1_500;
 
-/// Reads a session. `project_id` is the project whose closed steps count.
+/// Reads a session. `open` is what is open in the project ([`open_ends`](super::open_ends)).
 pub fn outline(
     conn: &Connection,
     session_id: i64,
     project_id: Option<i64>,
+    open: &[OpenStep],
 ) -> rusqlite::Result<Outline> {
     let rows = summaries::of_session_for_context(conn, session_id, project_id, TURNS)?;
     let ending = rows.last().and_then(|row| row.turn.as_ref()).map(|turn| turn.ending_note());
+    let is_own = |step: &&OpenStep| rows.iter().any(|row| row.id == step.summary);
+    let left = open.iter().filter(is_own).map(OpenStep::line).collect();
     let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
     let session = RollUp::fold(&turns);
-    let closed = match project_id {
-        Some(id) => ClosedSteps::load(conn, id)?,
-        None => ClosedSteps::default(),
-    };
     let subjects = session.commits.iter().map(|commit| commit.subject.clone());
     let mut done: Vec<String> = subjects.filter(|subject| !subject.is_empty()).collect();
     // The newest turns have room first.
@@ -71,15 +70,11 @@ pub fn outline(
         let answers = session.answers.iter().rev().take(2);
         done.extend(answers.map(|answered| blocks::text(&answered.answer, MAX_SAID / 2)));
     }
-    let left = session
-        .open
-        .iter()
-        .filter(|open| !closed.has(&open.text, session.session_id, open.at_epoch));
     let failing = session.checks.iter().filter(|check| check.outcome == Outcome::Fail);
     Ok(Outline {
         asked: session.asks.iter().map(|ask| ask.text.clone()).collect(),
         done,
-        left: left.map(|open| open.text.clone()).collect(),
+        left,
         commits: session.commits.len(),
         files: session.files.iter().map(|file| file.path.clone()).collect(),
         tool_uses: session.tool_uses,

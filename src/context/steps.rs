@@ -43,6 +43,21 @@ pub struct Steps {
     pub retired: Vec<(OpenStep, Reason)>,
 }
 
+/// What is open in a project, each end with the summary that tells it. All that counts open ends counts these.
+pub fn open_ends(conn: &Connection, project: &Project) -> store::Result<Vec<OpenStep>> {
+    let project_id = projects::find(conn, project)?;
+    let repository = project::repository(Path::new(&project.root));
+    let query = Query {
+        project_id,
+        repository: repository.as_ref(),
+        now: clock::now_ms(),
+        ..Query::default()
+    };
+    let branches = Branches::new(repository.as_ref());
+    let found = select(conn, &query, &branches, FEW_SESSIONS)?;
+    Ok(found.open.into_iter().map(step).collect())
+}
+
 /// Finds the steps of a project.
 pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
     let project_id = projects::find(conn, project)?;

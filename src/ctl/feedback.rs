@@ -9,7 +9,7 @@ use crate::store::marks::Feedback;
 const HELP: &str = "\
 Examples
   memctl feedback wrong o412    It is not true: no session receives it, nor a later memory that says so
-  memctl feedback stale o412    It was true: it comes last in the context
+  memctl feedback stale o412    It was true: it comes last in the context; a session is told without its stale turns
   memctl feedback helpful o412  Prefer it to similar ones
   memctl feedback --undo o412   Take it back
 ";
@@ -49,7 +49,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     });
     let effect = match feedback {
         Some(Feedback::Helpful) => "helpful: it comes before similar ones",
-        Some(Feedback::Stale) => "stale: it comes last in the context",
+        Some(Feedback::Stale) => {
+            "stale: it comes last in the context, and its session is told without it"
+        }
         Some(Feedback::Wrong) => "wrong: no session receives it, nor what states the same",
         None => "",
     };

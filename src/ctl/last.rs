@@ -32,7 +32,7 @@ Keys of --json
   asked             The user's requests, oldest first
   done              What was done, or what was answered
   files             Changed files
-  left              What it left open
+  left              What it left open, and what is still open: `memctl done` lists the same
 ";
 
 /// Print the latest session of this project: what was asked, done and left
@@ -69,7 +69,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(session) = sessions::list(conn, filter, 1)?.pop() else {
         return nothing();
     };
-    let outline = context::outline(conn, session.id, project_id)?;
+    let open = lookup::open_ends(conn, project_id)?;
+    let outline = context::outline(conn, session.id, project_id, &open)?;
     let title = title(conn, &session, &outline)?;
     if args.json {
         return super::print_json(&json!({

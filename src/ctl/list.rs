@@ -1,5 +1,8 @@
 //! `memctl list`: the sessions of this project or of all.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use rusqlite::Connection;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
@@ -11,7 +14,7 @@ use super::style::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::terminal::{self, wrapped};
 use crate::config::Settings;
-use crate::context::{self, Outline};
+use crate::context::{self, OpenStep, Outline};
 use crate::failure::Result;
 use crate::memory::PRIVATE;
 use crate::store::sessions::{self, Filter, Session};
@@ -169,15 +172,31 @@ fn read(conn: &Connection, args: &Args) -> Result<Vec<Listed>> {
     };
     let filter = Filter { project_id, told: true, active: false };
     let sessions = sessions::list(conn, filter, args.limit as usize)?;
-    sessions.into_iter().map(|session| listed(conn, session, project_id)).collect()
+    // By project: a list of all projects reads each once.
+    let mut open: BTreeMap<Option<i64>, Vec<OpenStep>> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for session in sessions {
+        let project = project_id.or(session.project_id);
+        let open = match open.entry(project) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(lookup::open_ends(conn, project)?),
+        };
+        rows.push(listed(conn, session, project_id, open)?);
+    }
+    Ok(rows)
 }
 
 /// `project_id`: the project whose list this is. Of a session of another one, only the turns are told that
 /// changed files there.
-fn listed(conn: &Connection, session: Session, project_id: Option<i64>) -> Result<Listed> {
+fn listed(
+    conn: &Connection,
+    session: Session,
+    project_id: Option<i64>,
+    open: &[OpenStep],
+) -> Result<Listed> {
     let is_elsewhere = project_id.is_some() && session.project_id != project_id;
     let project_id = project_id.or(session.project_id);
-    let outline = context::outline(conn, session.id, project_id)?;
+    let outline = context::outline(conn, session.id, project_id, open)?;
     let title = title(conn, &session, &outline)?;
     let memories = sessions::count_memories(conn, session.id)?;
     Ok(Listed { session, outline, title, memories, is_elsewhere })

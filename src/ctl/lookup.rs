@@ -7,6 +7,7 @@ use memctl_proto::event::Project;
 use rusqlite::Connection;
 
 use super::format::{self, short};
+use crate::context::{self, OpenStep};
 use crate::deliver::unfinished;
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
@@ -105,6 +106,17 @@ pub fn project_or_here(conn: &Connection, name: Option<&str>) -> Result<Option<i
 }
 
 /// The name of a project.
+/// What is open in a project, seen from the current directory if it is of the project.
+pub fn open_ends(conn: &Connection, project_id: Option<i64>) -> Result<Vec<OpenStep>> {
+    let Some(id) = project_id else { return Ok(Vec::new()) };
+    let here = project_here(conn)?;
+    let project = match projects::find(conn, &here)? {
+        Some(found) if found == id => here,
+        _ => projects::get(conn, id)?,
+    };
+    Ok(context::open_ends(conn, &project)?)
+}
+
 pub fn project_name(conn: &Connection, id: Option<i64>) -> Result<Option<String>> {
     Ok(id.map(|id| projects::name(conn, id)).transpose()?)
 }

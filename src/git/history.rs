@@ -3,7 +3,7 @@
 //! be part of the branch or not.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{MAX_FILE, MAX_PACKED_REFS, Repository, hash, is_ref_name, read, read_end};
@@ -24,8 +24,8 @@ pub struct History {
     /// Positions in the graph of the tips' ancestors.
     ancestors: OnceCell<Vec<bool>>,
     common_dir: PathBuf,
-    /// References in `packed-refs`.
-    packed: OnceCell<BTreeSet<String>>,
+    /// References in `packed-refs`, with their commits.
+    packed: OnceCell<BTreeMap<String, String>>,
 }
 
 impl History {
@@ -94,16 +94,26 @@ impl History {
 
     /// Whether a local branch of this name exists.
     pub fn has_branch(&self, name: &str) -> bool {
+        self.tip(name).is_some()
+    }
+
+    /// The newest commit of a local branch.
+    pub fn tip(&self, name: &str) -> Option<String> {
         let reference = format!("refs/heads/{name}");
+        if !is_ref_name(&reference) {
+            return None;
+        }
         let packed = || {
             let file = read(&self.common_dir.join("packed-refs"), MAX_PACKED_REFS);
             let text = file.unwrap_or_default();
             let lines = String::from_utf8_lossy(&text);
-            lines.lines().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect()
+            let lines = lines.lines().filter_map(|line| line.split_once(' '));
+            lines.map(|(commit, name)| (name.to_owned(), commit.to_owned())).collect()
         };
-        is_ref_name(&reference)
-            && (read(&self.common_dir.join(&reference), MAX_FILE).is_some()
-                || self.packed.get_or_init(packed).contains(&reference))
+        match read(&self.common_dir.join(&reference), MAX_FILE) {
+            Some(commit) => Some(String::from_utf8_lossy(&commit).trim().to_owned()),
+            None => self.packed.get_or_init(packed).get(&reference).cloned(),
+        }
     }
 
     /// Whether the branch was pulled at `seconds` or later.

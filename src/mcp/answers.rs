@@ -9,6 +9,7 @@ use super::text;
 use super::tools::{Author, Call, Feedback, Ids, Remember, Search, Timeline, Verdict};
 use crate::clock;
 use crate::config::Settings;
+use crate::context::answers;
 use crate::ctl::change::{self, Reach};
 use crate::ctl::remember::agent::{self, Handed};
 use crate::ctl::{forget, format, time};
@@ -101,8 +102,10 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
             found.confidence
         ),
     });
-    for (hit, same_turn) in &told {
-        out.push_str(&format!("{}\n", text::hit(hit, same_turn, now)));
+    let rows: Vec<RowId> = told.iter().map(|(hit, _)| hit.stored.row).collect();
+    let said = answers(conn, &rows, place.id)?;
+    for ((hit, same_turn), said) in told.iter().zip(&said) {
+        out.push_str(&format!("{}\n", text::hit(hit, same_turn, said, now)));
     }
     if !withheld.is_empty() {
         let ids: Vec<String> = withheld.iter().map(|hit| hit.stored.row.to_string()).collect();

@@ -52,19 +52,28 @@ impl Head<'_> {
     }
 }
 
-/// A hit: id, type, day, title and the further rows of its turn. Of a text in the user's words, also the part that was found, unless the
-/// title has it: the texts of other rows may quote tools.
-pub fn hit(hit: &Hit, same_turn: &[RowId], now: i64) -> String {
+/// A hit: id, type, day, title and the further rows of its turn. Then one line of text, unless the title has
+/// it: of a text in the user's words the part that was found, and else `said`, what came of the turn. The
+/// texts of other rows may quote tools.
+pub fn hit(hit: &Hit, same_turn: &[RowId], said: &str, now: i64) -> String {
     let (row, title) = (&hit.stored, hit.stored.title());
     let part = hit.snippet.text.trim_matches(['…', ' ']);
-    let is_new = row.origin == Origin::User && !title.contains(part);
-    let snippet = if is_new { inert(part, Speaker::User, MAX_SNIPPET) } else { String::new() };
+    let snippet = match row.origin {
+        Origin::User if !title.contains(part) => inert(part, Speaker::User, MAX_SNIPPET),
+        Origin::User | Origin::Web => String::new(),
+        _ if title.contains(said) => String::new(),
+        _ => inert(said, Speaker::Other, MAX_SNIPPET),
+    };
     let mut line = listed(row, now);
     if !same_turn.is_empty() {
         let rows: Vec<String> = same_turn.iter().map(RowId::to_string).collect();
         line.push_str(&format!(" (same turn: {})", rows.join(", ")));
     }
-    if snippet.is_empty() { line } else { format!("{line}\n  … {snippet}") }
+    match (snippet.is_empty(), row.origin) {
+        (true, _) => line,
+        (false, Origin::User) => format!("{line}\n  … {snippet}"),
+        (false, _) => format!("{line}\n  → {snippet}"),
+    }
 }
 
 /// A row of a timeline: id, type, day and title.

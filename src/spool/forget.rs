@@ -9,6 +9,7 @@ use super::location::locations;
 use super::{Removed, keys, remove};
 use crate::files::Place;
 use crate::paths::Paths;
+use crate::store::forgotten_texts::ForgottenTexts;
 
 /// A file of a spool or of the dead-letter directory.
 pub struct Candidate {
@@ -64,6 +65,44 @@ pub fn remove_texts(
         }
     }
     Ok(removed)
+}
+
+/// Replaces forgotten texts in spooled events and in dead letters. A spooled file without an event is
+/// deleted. To replace, the caller holds the store lock.
+///
+/// # Errors
+/// If a file cannot be read or replaced. A second call handles the remaining files.
+pub fn replace_texts(paths: &Paths, mode: Mode, texts: &ForgottenTexts) -> io::Result<Removed> {
+    let mut replaced = Removed::default();
+    for location in keys(paths).iter().flat_map(|key| locations(paths, key)) {
+        if !location.dir.stat().is_ok_and(|stat| stat.is_dir()) {
+            continue;
+        }
+        for path in location.files()? {
+            let Some(file) = Candidate::read(&path)? else { continue };
+            let cleaned = file.event.as_ref().and_then(|event| texts.clean_event(event));
+            let has_text = texts.replace(&file.content).is_some();
+            replaced.events += u64::from(has_text || cleaned.is_some());
+            match cleaned {
+                _ if mode == Mode::Count => {}
+                Some(event) => location.replace(&path, &event)?,
+                None if has_text && file.event.is_none() => remove(&path)?,
+                None => {}
+            }
+        }
+    }
+    for path in paths.dead_letters().entries() {
+        let content = Candidate::read(&path)?.and_then(|file| texts.replace(&file.content));
+        if let Some(content) = content {
+            replaced.dead_letters += 1;
+            if mode == Mode::Remove {
+                let new = path.parent().join(format!("{}.new", path.file_name().to_string_lossy()));
+                new.write(content.as_bytes())?.sync_all()?;
+                new.rename(&path)?;
+            }
+        }
+    }
+    Ok(replaced)
 }
 
 impl Candidate {

@@ -8,6 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Result, StoreError, StoreFault};
 use super::forget::{ForgetSet, forget};
+use super::forget_text::{self, TextSet};
+use super::forgotten_texts::ForgottenTexts;
 use super::lock::{LockWait, StoreLock};
 use super::tombstones::{self, Tombstone};
 use super::{Locked, Reader, StoreCounts, counts, ensure, file as database, guard, open_ensured};
@@ -160,5 +162,12 @@ fn delete_again(locked: &mut Locked, deleted: &[Tombstone], now: i64) -> Result<
         locked.remove_purged_remnants()?;
     }
     locked.write(|tx| deleted.iter().try_for_each(|tombstone| tombstone.store(tx)))?;
+    let names: Vec<String> = deleted.iter().map(|tombstone| tombstone.uuid().to_owned()).collect();
+    let texts = ForgottenTexts::named(&names);
+    if !texts.is_empty() {
+        let rows = TextSet::find(locked.connection(), &texts, true)?;
+        forget_text::replace(locked, &rows, &texts, None, now, &|| ())?;
+        locked.remove_purged_remnants()?;
+    }
     Ok(set.count().total())
 }

@@ -98,9 +98,9 @@ const EVIDENCE: &str = "SELECT m.id FROM
     FROM turn_evidence) m WHERE 1";
 
 // The columns of each table that hold text.
-const EVENT_TEXTS: [&str; 5] =
+pub(super) const EVENT_TEXTS: [&str; 5] =
     ["tool_name", "tool_input", "tool_response", "last_assistant_message", "files"];
-const SUMMARY_TEXTS: [&str; 10] = [
+pub(super) const SUMMARY_TEXTS: [&str; 10] = [
     "title",
     "turn",
     "request",
@@ -112,7 +112,7 @@ const SUMMARY_TEXTS: [&str; 10] = [
     "files_read",
     "files_modified",
 ];
-const OBSERVATION_TEXTS: [&str; 10] = [
+pub(super) const OBSERVATION_TEXTS: [&str; 10] = [
     "title",
     "subtitle",
     "narrative",

@@ -12,7 +12,7 @@ use super::columns::Columns;
 use super::commit::{content_hash, tokens};
 use super::error::Result;
 use super::words::{self, RowId, RowKind};
-use super::{forgotten, links, new_uuid, rejected, tombstones};
+use super::{forget_text, forgotten, links, new_uuid, rejected, tombstones};
 use crate::memory::{Head, Observation, Origin};
 
 /// The client in whose name scripts store sessions.
@@ -215,6 +215,7 @@ fn insert(
         ))?
         .query_row(columns.bind(&[]), |r| r.get(0))?;
     put_files(tx, id, note)?;
+    forget_text::clean_new(tx, RowId::observation(id), now)?;
     words::add(tx, RowId { kind: RowKind::Observation, id })?;
     Ok(id)
 }
@@ -238,6 +239,7 @@ fn update(
     tx.prepare_cached(&sql)?.execute(columns.bind(&[id]))?;
     tx.prepare_cached("DELETE FROM observation_files WHERE observation_id = ?1")?.execute([id])?;
     put_files(tx, id, note)?;
+    forget_text::clean_new(tx, row, now)?;
     words::add(tx, row)
 }
 

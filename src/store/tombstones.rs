@@ -12,6 +12,8 @@ pub const SUMMARY: &str = "summary";
 pub const OBSERVATION: &str = "observation";
 /// A second tombstone of a session, under a hash of client and session id.
 const IDENTITY: &str = "identity";
+/// The salted hash of a text. [`super::forgotten_texts`] makes its id.
+const TEXT: &str = "text";
 
 macro_rules! unused {
     ($table:literal, $kind:literal) => {
@@ -46,6 +48,12 @@ pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> 
         params![identity(client, session), IDENTITY, now],
     )?;
     Ok(())
+}
+
+/// Records a forgotten text by the id of its tombstone.
+pub fn put_text(tx: &Transaction, uuid: &str, now: i64) -> Result<()> {
+    let (uuid, kind) = (uuid.to_owned(), TEXT.to_owned());
+    Tombstone { uuid, kind, id: None, at_epoch: now }.store(tx)
 }
 
 /// Deletes the tombstone of a restored row.
@@ -88,6 +96,10 @@ pub fn for_good(conn: &Connection) -> Result<Vec<Tombstone>> {
 }
 
 impl Tombstone {
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
     /// The kind and the id of the row, if the database has it.
     pub fn row(&self, conn: &Connection) -> Result<Option<(&'static str, i64)>> {
         let (kind, sql) = match self.kind.as_str() {

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 mod fnv;
+mod located;
 mod middle;
 mod mixer;
 mod names;
@@ -21,6 +22,7 @@ mod word_list;
 mod words;
 
 pub use fnv::{fnv_32, fnv_64};
+pub use located::Located;
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use mixer::Mixer;
 pub use names::{is_code, is_name};
@@ -29,7 +31,7 @@ pub use quote::{one_line, quote};
 pub use sanitize::{
     escape, escape_json, for_terminal, sanitize, strip_escapes, without_controls, without_invisible,
 };
-pub use search::Needle;
+pub use search::{MAX_ESCAPED, Needle};
 pub use sentences::sentences;
 pub use shell_word::shell_word;
 pub use statement::{statement, statement_hash};

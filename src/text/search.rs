@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// A tool's response may be JSON, in a string of JSON, in the JSON of an event.
-const MAX_ESCAPED: usize = 3;
+pub const MAX_ESCAPED: usize = 3;
 
 /// A text to search for. It matches texts that differ only in case or in how letters with accents
 /// are composed: `STRASSE` matches `Straße`, and `é` matches `e` with a combining accent.
@@ -70,20 +70,25 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         let escape = &rest[at + 1..];
-        let (c, len) = match escape.chars().next() {
-            Some('n') => ('\n', 1),
-            Some('r') => ('\r', 1),
-            Some('t') => ('\t', 1),
-            Some('b') => ('\u{8}', 1),
-            Some('f') => ('\u{c}', 1),
-            Some(c @ ('"' | '\\' | '/')) => (c, 1),
-            Some('u') => unescape_unicode(escape).unwrap_or(('\\', 0)),
-            _ => ('\\', 0),
-        };
+        let (c, len) = escaped_char(escape);
         out.push(c);
         rest = &escape[len..];
     }
     out + rest
+}
+
+/// The character of an escape, and its length in bytes after the backslash.
+pub(super) fn escaped_char(escape: &str) -> (char, usize) {
+    match escape.chars().next() {
+        Some('n') => ('\n', 1),
+        Some('r') => ('\r', 1),
+        Some('t') => ('\t', 1),
+        Some('b') => ('\u{8}', 1),
+        Some('f') => ('\u{c}', 1),
+        Some(c @ ('"' | '\\' | '/')) => (c, 1),
+        Some('u') => unescape_unicode(escape).unwrap_or(('\\', 0)),
+        _ => ('\\', 0),
+    }
 }
 
 /// The character of `uXXXX` or of two surrogates, and the number of bytes after the backslash.

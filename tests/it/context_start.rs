@@ -164,6 +164,38 @@ fn store_newer_sessions(w: &World) {
     }
 }
 
+/// HEAD of the branch is still the commit of main, so that only the branch's name tells.
+#[test]
+fn work_without_a_commit_belongs_to_its_branch() {
+    let w = World::new();
+    let home = w.path("home");
+    let context = || w.memctl(&["context"]).ok();
+    let commit = |message: &str| {
+        git(&w, &home, &["add", "-A", "src"]);
+        git(&w, &home, &["commit", "-q", "-m", message]);
+    };
+    git(&w, &home, &["init", "-q", "-b", "main"]);
+    fs::create_dir_all(home.join("src")).unwrap();
+    fs::write(home.join("src/main.rs"), "fn main() {}").unwrap();
+    commit("Begin");
+    git(&w, &home, &["checkout", "-q", "-b", "feature/cache"]);
+    let left = "The cache evicts the oldest entry.\n\nNext steps:\n- Make the cache thread-safe";
+    session(&w, "cache", "Add a cache of the newest entries", "src/cache.rs", left);
+    w.settle();
+    assert!(context().contains("thread-safe"), "{}", context());
+    git(&w, &home, &["checkout", "-q", "main"]);
+    let on_main = context();
+    assert!(!on_main.contains("thread-safe"), "{on_main}");
+    assert!(on_main.contains("on branch `feature/cache`"), "{on_main}");
+    git(&w, &home, &["checkout", "-q", "feature/cache"]);
+    fs::write(home.join("src/cache.rs"), "struct Cache;").unwrap();
+    commit("Add a cache");
+    git(&w, &home, &["checkout", "-q", "main"]);
+    assert!(!context().contains("thread-safe"));
+    git(&w, &home, &["merge", "-q", "feature/cache"]);
+    assert!(context().contains("thread-safe"), "{}", context());
+}
+
 #[test]
 fn the_context_tells_old_memories_about_the_work_at_hand() {
     let w = World::new();

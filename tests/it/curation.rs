@@ -479,6 +479,32 @@ fn a_pinned_session_precedes_newer_ones() {
 }
 
 #[test]
+fn a_session_is_told_without_its_stale_turn() {
+    let w = world();
+    play(
+        &w,
+        vec![
+            prompt("third", "t1", "Move the widgets of the dashboard to the new grid"),
+            edit("third", "t1", "u", "src/grid.rs"),
+            stop("third", "t1", "The widgets use the new grid of twelve columns."),
+            prompt("third", "t2", "Print the invoices in landscape"),
+            edit("third", "t2", "v", "src/invoice.rs"),
+            stop("third", "t2", "Invoices are printed in landscape now."),
+            end("third"),
+        ],
+    );
+    assert!(context(&w).contains("twelve columns"), "{}", context(&w));
+    let turn = w.rows("SELECT id FROM session_summaries WHERE request LIKE '%widgets of%'");
+    let turn = format!("s{}", turn[0]);
+    let said = w.memctl(&["feedback", "stale", &turn]).ok();
+    assert!(said.contains("its session is told without it"), "{said}");
+    let text = context(&w);
+    assert!(!text.contains("twelve columns") && text.contains("landscape"), "{text}");
+    w.memctl(&["feedback", "--undo", &turn]).ok();
+    assert!(context(&w).contains("twelve columns"));
+}
+
+#[test]
 fn stale_rules_come_last() {
     let w = world();
     play(

@@ -38,6 +38,8 @@ mod export;
 mod fix;
 /// `memctl forget --now` removes every trace.
 mod forget;
+/// `memctl forget --text` removes a text and keeps what contains it.
+mod forget_text;
 /// What `memctl forget` removes is invisible and can be restored.
 mod forget_undo;
 /// Hooks: output, bad input and deadlines.

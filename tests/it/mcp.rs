@@ -6,8 +6,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::recordings::end;
 use crate::support::world::Output;
-use crate::support::{McpClient, World};
+use crate::support::{McpClient, Work, World};
 
 /// Makes a directory of the home directory.
 fn dir(w: &World, name: &str) -> PathBuf {
@@ -82,6 +83,21 @@ fn a_search_leads_to_ids_then_to_what_is_around_then_to_texts() {
     assert!(everywhere.contains("o3 note"), "{everywhere}");
     assert!(c.refused("timeline", json!({"id": "o77"})).contains("o77"));
     assert!(c.refused("get", json!({"ids": []})).contains("empty"));
+}
+
+#[test]
+fn a_search_tells_what_came_of_a_question() {
+    let w = World::new();
+    let mut work = Work::new(&w, "app", "one");
+    work.prompt("why does psql fail to connect?");
+    work.runs("docker ps", "postgres:16 0.0.0.0:5432");
+    work.stop("The database runs in Docker, so `psql -h localhost` connects to `Vec<Row>`.");
+    w.hook(&end("one"));
+    w.settle();
+    let found = client(&w, "app").call("search", json!({"query": "psql connect"}));
+    assert_eq!(found.matches("why does psql fail").count(), 1, "{found}");
+    assert!(found.contains("→ The database runs in Docker"), "{found}");
+    assert!(found.contains("`Vec<Row>`"), "{found}");
 }
 
 #[test]

@@ -89,6 +89,39 @@ fn the_latest_session_is_told() {
     assert!(!w.memctl(&["last"]).ok().contains("changelog"));
 }
 
+/// What a later session did is not open any more, whichever command counts.
+#[test]
+fn all_commands_count_the_same_open_ends() {
+    let w = World::new();
+    let mut work = Work::new(&w, "app", "one");
+    work.prompt("Read the orders from CSV files");
+    work.write("load.py", "def load(): ...\n");
+    work.stop(
+        "`load` reads CSV files.\n\nNext steps:\n- Write `docs/load.md` about `load`\n\
+         - Make `load` read the zipped exports of the archive",
+    );
+    w.hook(&end("one"));
+    w.settle();
+    let counts = || {
+        let done = work.memctl("", &["done", "--json"]).json().as_array().unwrap().len();
+        let last = work.memctl("", &["last", "--json"]).json();
+        let listed = work.memctl("", &["list", "--json"]).json();
+        let open = listed.as_array().unwrap().iter().map(|row| row["open"].as_u64().unwrap());
+        (done, last["left"].as_array().unwrap().len(), open.sum::<u64>() as usize)
+    };
+    assert_eq!(counts(), (2, 2, 2));
+    work.memctl("", &["done", "zipped"]).ok();
+    assert_eq!(counts(), (1, 1, 1));
+    let mut later = Work::new(&w, "app", "two");
+    later.prompt("Write docs/load.md about load");
+    later.write("docs/load.md", "`load` reads CSV files.\n");
+    later.stop("`docs/load.md` describes `load`.");
+    w.hook(&end("two"));
+    w.settle();
+    let (done, _, listed) = counts();
+    assert_eq!((done, listed), (0, 0));
+}
+
 /// A later turn of the session changes another line of the same file.
 #[test]
 fn the_work_of_all_turns_is_told_until_it_is_replaced() {

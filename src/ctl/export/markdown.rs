@@ -91,7 +91,7 @@ fn page(conn: &Connection, id: i64) -> Result<String> {
         rules.extend(of_user);
         let summaries = summaries::of_session(conn, session.id, MAX_ROWS)?;
         let mut summaries: Vec<SummaryRow> =
-            summaries.into_iter().filter(|row| !row.hidden).collect();
+            summaries.into_iter().filter(|row| !row.hidden && row.marks.is_told()).collect();
         summaries.reverse();
         if !summaries.is_empty() || !others.is_empty() {
             told.push_str(&self::session(session, &summaries, &others));

@@ -17,7 +17,7 @@ pub fn unread_dead_letters(settings: &Settings, args: &Args) -> Option<String> {
 /// search for. Nothing is deleted from them: they are damaged, or the copy that the user kept of what
 /// `memctl restore` replaced.
 pub fn databases_set_aside(settings: &Settings, args: &Args) -> Vec<String> {
-    let needles: Vec<Needle> = args.query.as_deref().map(Needle::new).into_iter().collect();
+    let needles: Vec<Needle> = args.searched().map(Needle::new).into_iter().collect();
     let mut left = Vec::new();
     for dir in settings.paths.databases_set_aside() {
         let is_damaged = dir.file_name().to_string_lossy().starts_with("corrupt-");

@@ -4,6 +4,7 @@ mod files;
 mod left;
 mod selection;
 mod spooled;
+mod text;
 mod undo;
 mod verify;
 
@@ -37,6 +38,9 @@ use verify::Verification;
 
 const NOTHING_DONE: &str = "nothing was forgotten\n";
 
+const ONLY_TEXT: &str =
+    "`memctl forget --text TEXT` removes only the text and keeps what contains it";
+
 const HELP: &str = "\
 Examples
   memctl forget o412                         Forget an observation
@@ -45,6 +49,7 @@ Examples
   memctl forget 6f2b9c54                     Forget a session
   memctl forget --undo                       Restore what was forgotten last
   memctl forget --query 'acme corp'          Forget everything that contains this text
+  memctl forget --text hunter-42             Forget only this text, and keep what contains it
   memctl forget --project . --since 2h       Forget what this project added in two hours
   memctl forget --project tally --dry-run    Print what would be forgotten
   memctl forget --query acme --now           Delete at once; there is no undo
@@ -81,6 +86,10 @@ Keys of --undo --json
 /// dropped, but a session that is still running is recorded from now on. Unreadable event files are
 /// always deleted at once. The client's own transcripts are not changed.
 ///
+/// With --text, the memories stay: [forgotten] takes the place of the text in each of them, in the queue, the
+/// spool and unreadable event files, and in all that is recorded, replayed, imported or restored later. For
+/// this, a salted hash of the text is kept.
+///
 /// At a terminal, forget asks before it removes more than one item. Without a terminal, everything but
 /// a single id needs --yes.
 #[derive(clap::Args, Default)]
@@ -97,6 +106,9 @@ pub struct Args {
     /// Everything that contains this text, in upper or lower case
     #[arg(long, value_name = "TEXT", group = "selection")]
     query: Option<String>,
+    /// Only this text, in upper or lower case; what contains it stays
+    #[arg(long, value_name = "TEXT", group = "selection", conflicts_with_all = ["ids", "project", "query", "since", "before", "undo"])]
+    text: Option<String>,
     /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z); a day begins at
     /// local midnight
     #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_past)]
@@ -132,7 +144,12 @@ pub struct Args {
 impl Args {
     fn selects_nothing(&self) -> bool {
         let filters = [self.since, self.before].iter().any(Option::is_some);
-        self.ids.is_empty() && self.project.is_none() && self.query.is_none() && !filters
+        self.ids.is_empty() && self.project.is_none() && self.searched().is_none() && !filters
+    }
+
+    /// The text of --query or --text.
+    fn searched(&self) -> Option<&str> {
+        self.query.as_deref().or(self.text.as_deref())
     }
 
     /// # Errors
@@ -141,6 +158,7 @@ impl Args {
         if self.query.as_ref().is_some_and(|text| text.trim().is_empty()) {
             return Err(usage("the text of --query is empty"));
         }
+        self.text.as_deref().map_or(Ok(()), text::check)?;
         if self.undo && !self.ids.is_empty() {
             return Err(usage("--undo takes no id")
                 .hint("it restores what was forgotten last, then what was forgotten before it"));
@@ -191,11 +209,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.selects_nothing() {
         return undo::end_all(settings, args);
     }
+    if let Some(text) = &args.text {
+        return text::run(settings, args, text);
+    }
     let is_empty = !settings.paths.data_dir_exists() && spool::keys(&settings.paths).is_empty();
     if is_empty && !args.ids.is_empty() {
         return Err(failed("nothing is stored yet"));
     }
-    let (mut outcome, passages) = match () {
+    let (outcome, passages) = match () {
         () if is_empty => (Outcome::of(args), Vec::new()),
         () if args.dry_run => dry_run(settings, args)?,
         () => match remove(settings, args)? {
@@ -203,12 +224,25 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             None => return super::print(NOTHING_DONE),
         },
     };
-    // The database is closed from here on, because the bytes of its files are read.
+    if args.dry_run && args.query.is_some() && outcome.count.total() > 0 {
+        super::note(ONLY_TEXT);
+    }
+    finish(settings, args, outcome, passages)
+}
+
+/// Prints the outcome, and searches for what was deleted. The database is closed, because the bytes of
+/// its files are read.
+fn finish(
+    settings: &Settings,
+    args: &Args,
+    mut outcome: Outcome,
+    passages: Vec<String>,
+) -> Result<()> {
     outcome.left.extend(left::databases_set_aside(settings, args));
     if args.verify {
-        let texts = args.query.iter().cloned().chain(passages);
+        let texts = args.searched().map(str::to_owned).into_iter().chain(passages);
         let needles: Vec<Needle> = texts.map(|text| Needle::new(&text)).collect();
-        let what = if args.query.is_some() { "the text" } else { "a deleted text" };
+        let what = if args.searched().is_some() { "the text" } else { "a deleted text" };
         outcome.verified = Some(verify::search(settings, &needles, what)?);
     }
     print_outcome(args, &outcome)?;
@@ -413,13 +447,21 @@ fn is_confirmed(
     let (list, what) = (&selection.list, format_counts(&counts, n_spooled));
     match (ask::is_interactive(), until) {
         (true, _) if counts.total() + n_spooled <= 1 => Ok(true),
-        (true, Some(_)) => ask::confirm(&format!("{list}Forget {what}?")),
-        (true, None) => ask::confirm(&format!("{list}Delete {what}? There is no undo.")),
+        (true, _) => {
+            if args.query.is_some() {
+                super::note(ONLY_TEXT);
+            }
+            match until {
+                Some(_) => ask::confirm(&format!("{list}Forget {what}?")),
+                None => ask::confirm(&format!("{list}Delete {what}? There is no undo.")),
+            }
+        }
         (false, _) if args.ids.len() == 1 => Ok(true),
         (false, _) => {
             list.lines().for_each(super::eprint_line);
             let verb = if until.is_some() { "forget" } else { "delete" };
-            Err(undo::needs_yes(&format!("this would {verb} {what}")))
+            let refused = undo::needs_yes(&format!("this would {verb} {what}"));
+            Err(if args.query.is_some() { refused.hint(ONLY_TEXT) } else { refused })
         }
     }
 }
@@ -437,6 +479,7 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
     }
     left.iter().for_each(|text| super::warn(text));
     let what = format_counts(n, *spooled);
+    let what = if args.text.is_some() { format!("the text in {what}") } else { what };
     super::say(&match (n.total() + spooled, dry_run, until) {
         (0, ..) if left.is_empty() => "nothing to forget\n".to_owned(),
         (0, ..) => NOTHING_DONE.to_owned(),

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::forgotten::UNUSED_MESSAGE;
+use super::forgotten_texts::ForgottenTexts;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
 use super::words::{self, RowId};
@@ -95,6 +96,8 @@ fn apply(
         closed: 0,
         open: OpenPrompts::default(),
     };
+    let cleaned = ForgottenTexts::load(tx)?.clean_event(event);
+    let event = cleaned.as_ref().unwrap_or(event);
     // Refuse an event from before its session was forgotten. A later event creates the session
     // again.
     let forgotten = tombstones::forgotten_at(tx, &event.client, &event.session)?;

@@ -21,6 +21,9 @@ pub fn read(json: &str) -> Result<Content> {
         .map_err(|e| StoreError::Bug(format!("what was kept of a row cannot be read: {e}")))
 }
 
+/// The change of a row that stays and has lost a forgotten text.
+pub const REPLACED: &str = "replaced";
+
 /// Prefix of a BLOB in JSON, which is written as hexadecimal digits.
 const BLOB: &str = "\0blob:";
 
@@ -85,6 +88,31 @@ impl Record {
             (tombstones::identity(client, id), tombstones::forgotten_at(tx, client, id)?);
         let sql = "SELECT ?1 AS uuid, ?2 AS at_epoch, ?3 AS session_id";
         self.insert(tx, "changed", "tombstones", sql, params![uuid, before, session])
+    }
+
+    /// Records columns of a row that are about to lose a forgotten text.
+    pub fn replaced(
+        &self,
+        tx: &Transaction,
+        table: &str,
+        key: &str,
+        columns: &[&str],
+        id: i64,
+    ) -> Result<()> {
+        let columns = columns.join(", ");
+        let sql = format!("SELECT {key} AS id, {columns} FROM {table} WHERE {key} = ?1");
+        if table == "observations" {
+            // Before the row, so that they are put back after it.
+            self.deleted_rows(tx, "observation_files", "observation_id", id)?;
+        }
+        self.insert(tx, REPLACED, table, &sql, [id])
+    }
+
+    /// Records that a text is about to become known as forgotten.
+    pub fn text(&self, tx: &Transaction, uuid: &str) -> Result<()> {
+        let sql =
+            "SELECT ?1 AS uuid, (SELECT at_epoch FROM tombstones WHERE uuid = ?1) AS at_epoch";
+        self.insert(tx, "changed", "tombstones", sql, [uuid])
     }
 
     fn insert(

@@ -16,7 +16,7 @@ use crate::store::forgotten::UNUSED_SESSION;
 use crate::store::rejected::Rejected;
 use crate::store::told_turns::{self, ToldTurn};
 use crate::store::words::{RowId, RowKind};
-use crate::store::{projects, sessions, tombstones, words};
+use crate::store::{forget_text, projects, sessions, tombstones, words};
 
 /// The rows that the lines of an export name.
 #[derive(Debug, Default)]
@@ -233,6 +233,8 @@ fn insert_row(
         decisions::insert_marks(tx, id, &row.value("marks"))?;
     }
     if let Some(kind) = RowKind::of_table(table.name) {
+        let changed_at = row.value("changed_at_epoch").as_i64().unwrap_or_default();
+        forget_text::clean_new(tx, RowId { kind, id }, changed_at)?;
         words::add(tx, RowId { kind, id })?;
     }
     Ok(Inserted::New)

@@ -53,15 +53,16 @@ pub fn list(conn: &Connection) -> Result<Vec<Forgotten>> {
 pub fn counts(conn: &Connection) -> Result<ForgetCounts> {
     let count = |table: &str| -> Result<u64> {
         let sql = "SELECT count(*) FROM forgotten_rows WHERE table_name = ?1
-           AND (change = 'deleted' OR table_name = 'user_prompts')";
+           AND (change = 'deleted' OR change = 'changed' AND table_name = 'user_prompts')";
         Ok(conn.prepare_cached(sql)?.query_row([table], |r| r.get::<_, i64>(0))? as u64)
     };
+    let texts = "SELECT count(*) FROM forgotten_rows WHERE change = 'replaced'";
     Ok(ForgetCounts {
         sessions: count("sessions")?,
         prompts: count("user_prompts")?,
         summaries: count("session_summaries")?,
         observations: count("observations")?,
-        versions: 0,
+        versions: conn.query_row(texts, [], |r| r.get::<_, i64>(0))? as u64,
         events: 0,
     })
 }

@@ -13,7 +13,8 @@ use super::{Forgotten, remove_empty};
 use crate::store::Locked;
 use crate::store::error::Result;
 use crate::store::forget::{ForgetSet, MAX_ROWS};
-use crate::store::forgotten::record::{self, Content, sql};
+use crate::store::forget_text;
+use crate::store::forgotten::record::{self, Content, REPLACED, sql};
 use crate::store::projects;
 use crate::store::references::References;
 use crate::store::rejected;
@@ -93,12 +94,13 @@ fn restore_rows(
             ("deleted", _) if table == "turn_projects" => tell(tx, &content)?,
             ("deleted", _) => insert(tx, schema, &table, content.clone())?,
             ("changed", None) => restore_identity(tx, &content)?,
+            (REPLACED, Some(id)) => forget_text::restore(tx, &table, id, &content)?,
             (_, Some(id)) if is_changed_since(tx, &table, id, &content, forgotten)? => false,
             (_, Some(id)) => update(tx, schema, &table, id, &content)?,
             (_, None) => false,
         };
         // Other changed rows only get a reference back.
-        let is_own = change == "deleted" || CHANGED.contains(&table.as_str());
+        let is_own = change == "deleted" || change == REPLACED || CHANGED.contains(&table.as_str());
         if let Some(id) = id.filter(|_| is_own) {
             note(tx, &table, id, &content, is_back, restored)?;
         }
