@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
-use super::message::inline::{codes, is_question};
+use super::message::inline::is_question;
 use super::phrases::{Found, Phrases, rows, words};
+use crate::text::codes;
 
 /// Longer sentences are read up to here, in characters.
 const MAX_SENTENCE: usize = 600;

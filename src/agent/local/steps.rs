@@ -7,8 +7,9 @@ use super::labels::{Heading, Label, split_label};
 use super::marks::{Mark, Marked};
 use super::message::Part;
 use super::message::budget::cut;
-use super::message::inline::{sentences, without_colon};
+use super::message::inline::without_colon;
 use crate::memory::{Evidence, Step, StepKind, TaskState};
+use crate::text::sentences_of_prose as sentences;
 
 /// Maximum steps of a turn, and characters of one.
 const MAX_STEPS: usize = 12;

@@ -1,10 +1,10 @@
 //! Titles that can be understood alone in a list.
 
-use super::message::inline::{capitalized, sentences};
+use super::message::inline::sentence_case;
 use super::turn::is_vague;
 use crate::activity;
 use crate::memory::{Change, CommitMade, Evidence, FileChange, Turn};
-use crate::text::collapse_spaces;
+use crate::text::{collapse_spaces, sentences_of_prose as sentences};
 
 /// Maximum characters of a title.
 pub const MAX_TITLE: usize = 110;
@@ -67,7 +67,7 @@ pub fn of_commit(commit: &CommitMade) -> String {
     };
     match subject.is_empty() {
         true => format!("Committed {}", commit.hash),
-        false => capital(&fit(subject, MAX_TITLE)),
+        false => sentence_case(&fit(subject, MAX_TITLE)),
     }
 }
 
@@ -176,14 +176,4 @@ pub fn short(path: &str) -> String {
 
 fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
-}
-
-fn capital(text: &str) -> String {
-    // Not `iOS` or `parse_empty`.
-    let is_word = text.chars().nth(1).is_some_and(|c| c.is_lowercase() || c == ' ');
-    let first_word = text.split(' ').next().unwrap_or_default();
-    match is_word && !first_word.contains(['_', '.', '/', ':', '(', '`']) {
-        true => capitalized(text),
-        false => text.to_owned(),
-    }
 }
