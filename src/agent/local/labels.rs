@@ -133,11 +133,12 @@ fn skipped(words: &[String], at: usize) -> Option<usize> {
 /// The cause that a sentence states: `A stale lock.` of `The root cause was a stale lock.`, or the whole sentence
 /// if the rest is none.
 pub fn stated_cause(sentence: &str) -> Option<String> {
-    const CONJUNCTIONS: [&str; 9] = ["dass", "daß", "que", "che", "что", "если", "in", "в", "why"];
+    const CONJUNCTIONS: [&str; 9] =
+        ["dass", "daß", "daran", "que", "che", "что", "том", "that", "why"];
     let end = cause_end(sentence)?;
     let rest = rest_after(sentence, end).trim_start_matches([' ', ',', ':', '，', '、']);
     let rest = rest.strip_prefix("that ").unwrap_or(rest);
-    let first = rest.split_whitespace().next().unwrap_or_default();
+    let first = rest.split([' ', ',']).next().unwrap_or_default();
     let is_whole =
         words(rest).len() < 2 || CONJUNCTIONS.contains(&first) || first.starts_with("qu'");
     Some(if is_whole { sentence.to_owned() } else { sentence_case(rest) })
@@ -263,6 +264,7 @@ mod tests {
             ("The bug was that `Guard::close` ran twice.", "`Guard::close` ran twice."),
             ("Die Ursache war ein alter Cache.", "Ein alter Cache."),
             ("Die Ursache war, dass er alt war.", "Die Ursache war, dass er alt war."),
+            ("Причина в том, что кэш старый.", "Причина в том, что кэш старый."),
             ("原因是缓存过期。", "缓存过期。"),
         ] {
             assert_eq!(stated_cause(text).as_deref(), Some(cause));

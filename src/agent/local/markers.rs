@@ -55,6 +55,7 @@ rows! {
     GoOn = "go_on",
     Defer = "defer",
     When = "when",
+    Did = "did",
     Yes = "yes",
     No = "no",
     Option = "option",

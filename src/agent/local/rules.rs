@@ -12,6 +12,8 @@ use super::prompt::Said;
 pub enum Kind {
     Rule,
     Correction,
+    /// It holds until something else is done: `don't drop the column yet`.
+    Hold,
 }
 
 /// Where a prompt stands. Rules in plain words count in the first prompt of a session, in a correction
@@ -45,6 +47,9 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         return None;
     }
     let text = Text::new(sentence);
+    if holds_back(sentence) && !text.has(Marker::Reports) {
+        return Some(Kind::Hold);
+    }
     if text.has(Marker::Temporary) || is_reported(sentence, &text) {
         return None;
     }
@@ -75,6 +80,20 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         Place::Later | Place::Remark if is_contrast(&text) => Some(Kind::Rule),
         _ => None,
     }
+}
+
+/// `careful: don't drop the old column yet, the export still reads it`
+fn holds_back(sentence: &str) -> bool {
+    const YET: [&str; 9] =
+        ["yet", "noch", "encore", "todavía", "aún", "ainda", "ancora", "пока", "henüz"];
+    let order = sentence.split_once(": ").map_or(sentence, |(_, order)| order);
+    let is_order = |clause: &Text| {
+        clause.has(Marker::Dont)
+            && !clause.has(Marker::NotOrder)
+            && clause.words().any(|word| YET.contains(&word))
+    };
+    // The reason follows.
+    clauses(order).split_last().is_some_and(|(_, before)| before.iter().any(is_order))
 }
 
 /// The parts between commas, without leading conjunctions.

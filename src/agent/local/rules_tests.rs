@@ -486,3 +486,17 @@ fn directives_hold_in_the_midst_of_a_prompt() {
         ],
     );
 }
+
+#[test]
+fn an_order_to_wait_holds_if_its_reason_follows() {
+    let hold = |text: &str| read(text).iter().map(|said| rule(said, Place::Later)).next();
+    for text in [
+        "careful: don't drop the old column yet, billing-export still reads it",
+        "Ne supprime pas encore la colonne, l'export la lit",
+    ] {
+        assert_eq!(hold(text), Some(Some(Kind::Hold)), "{text}");
+    }
+    for text in ["don't push it yet", "the README says: don't use it yet, it is slow"] {
+        assert_eq!(hold(text), Some(None), "{text}");
+    }
+}
