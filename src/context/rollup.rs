@@ -200,7 +200,8 @@ impl RollUp {
         self.by_user |= turn.sender == Sender::User && !turn.request.trim().is_empty();
         let is_talk = !turn.answer.is_empty() && is_small_talk(turn);
         let asks = turn.sender == Sender::User && !turn.continues && is_informative(&turn.request);
-        if asks && !is_talk && !self.asks.iter().any(|ask| ask.text == turn.request) {
+        // A complaint tells how it was then.
+        if asks && !is_talk && !turn.complains && !self.asks.iter().any(|ask| ask.text == turn.request) {
             self.asks.push(Said { id, text: turn.request.clone() });
         }
         for commit in &evidence.commits {
@@ -330,7 +331,10 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
             files(stored).next().is_some() && files(stored).all(|file| is_replaced(file, &later));
         // The user, who came back, says that it is not so.
         let is_refuted = turns.get(at + 1).is_some_and(|next| refutes(&next.turn));
-        before.extend((!done.is_empty() && !is_stale && !is_refuted).then(|| done.clone()));
+        // What was only measured or run may be different now.
+        let has_work = files(stored).next().is_some() || !stored.turn.evidence.commits.is_empty();
+        let is_told = !done.is_empty() && has_work && !is_stale && !is_refuted;
+        before.extend(is_told.then_some(done));
     }
     before
 }
