@@ -1,7 +1,8 @@
 //! What a session leaves open at its end.
 
 use super::deeds::{self, Aim, Deeds};
-use super::stored_turn::{StoredTurn, is_informative, is_small_talk};
+use super::similarity::WordSet;
+use super::stored_turn::{StoredTurn, is_informative, is_small_talk, names_something};
 use crate::memory::{
     Blocker, BlockerKind, CheckRun, ClaimKind, Ending, Outcome, Question, Sender, StepKind,
     TaskState, Turn,
@@ -80,7 +81,9 @@ fn question(turns: &[StoredTurn]) -> Option<Open> {
         |turn: &Turn| turn.sender == Sender::User && (!turn.defers || turn.evidence.has_change());
     let is_answered = turns[at + 1..].iter().any(|stored| answers(&stored.turn));
     let asks = stored.turn.asked.as_ref().filter(|_| !is_answered)?;
-    let is_greeting = asks.options.is_empty() && is_small_talk(&stored.turn);
+    // `Go ahead?` says nothing alone.
+    let is_empty = !WordSet::has_words(&asks.text, 3) && !names_something(&asks.text);
+    let is_greeting = asks.options.is_empty() && (is_small_talk(&stored.turn) || is_empty);
     // After the work that was asked for, an offer of more is courtesy.
     let is_courtesy = asks.is_offer
         && (stored.turn.evidence.has_change() || !asks.text.contains(['?', '？', '؟']));
@@ -106,9 +109,18 @@ fn steps(turns: &[StoredTurn]) -> Vec<Open> {
             left.retain(|open| {
                 !numbered.contains(&open.text.as_str()) && !deeds.does(&Aim::of(&open.text))
             });
-            // The turn before waited for the user, who came back.
+            // The turn before waited for the user, who came back or did it.
             if turn.sender == Sender::User {
-                left.retain(|open| open.kind != OpenKind::ForUser || !waits(turns, at, open.id));
+                let before = at.checked_sub(1).map(|before| &turns[before]);
+                let is_done = |open: &Open| {
+                    before.is_some_and(|before| {
+                        let waited =
+                            || open.kind == OpenKind::ForUser && !before.turn.evidence.has_change();
+                        before.id == open.id
+                            && (turn.did && reports(&turn.request, open) || waited())
+                    })
+                };
+                left.retain(|open| !is_done(open));
             }
         }
         if !list.is_empty() {
@@ -129,10 +141,11 @@ fn steps(turns: &[StoredTurn]) -> Vec<Open> {
     left
 }
 
-/// Whether the turn with this id, directly before the turn at `at`, changed nothing.
-fn waits(turns: &[StoredTurn], at: usize, id: i64) -> bool {
-    let before = at.checked_sub(1).map(|before| &turns[before]);
-    before.is_some_and(|stored| stored.id == id && !stored.turn.evidence.has_change())
+/// Whether a user who reports to have done something means this: what was left to them, or a step that the
+/// report has a word of.
+pub fn reports(request: &str, open: &Open) -> bool {
+    open.kind == OpenKind::ForUser
+        || WordSet::stems(request).common(&WordSet::stems(&open.text)) > 0
 }
 
 fn is_listed(kind: StepKind) -> bool {

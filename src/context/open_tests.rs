@@ -206,3 +206,28 @@ fn a_request_that_the_session_ended_in_is_open() {
     turn.done = said("The crash is fixed.");
     assert!(kinds(&turn).is_empty());
 }
+
+#[test]
+fn a_report_of_the_user_closes_what_was_left_to_them() {
+    let mut asked = listed(&["Translate the help page"]);
+    asked.evidence = committed().evidence;
+    let text = "Please push the branch".to_owned();
+    asked.next.push(Step { text, kind: StepKind::ForUser, said: true });
+    let report =
+        |request: &str, did| Turn { did, ..Turn { request: request.into(), ..committed() } };
+    let both = ["Translate the help page", "Please push the branch"];
+    check(vec![asked.clone(), report("now the footer", false)], &both);
+    check(vec![asked.clone(), report("done, now the footer", true)], &both[..1]);
+    check(vec![asked, report("translated the help page myself", true)], &[]);
+}
+
+#[test]
+fn a_question_that_names_nothing_is_not_told() {
+    let asks = |text: &str| {
+        let question = Question { text: text.into(), ..Question::default() };
+        Turn { asked: Some(question), ..committed() }
+    };
+    check(vec![asks("Go ahead?")], &[]);
+    let text = "Which index does the invoice cursor use?";
+    check(vec![asks(text)], &[text]);
+}

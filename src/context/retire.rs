@@ -1,7 +1,7 @@
 //! Which open ends of earlier sessions are still open after the sessions that came later.
 
 use super::deeds::{Aim, Deeds, has_share};
-use super::open::{Open, OpenKind};
+use super::open::{Open, OpenKind, reports};
 use super::rollup::RollUp;
 use super::similarity::{Frequencies, WordSet};
 use super::stored_turn::covers;
@@ -133,8 +133,9 @@ impl<'a> Later<'a> {
             }
             _ => None,
         };
-        // A sentence alone is weak evidence once work went on.
-        let is_past = *said && self.is_changed;
+        // A sentence alone is weak evidence once work went on. So is a report, and what a machine lacked.
+        let is_weak = *said || matches!(kind, OpenKind::Complaint | OpenKind::Blocked);
+        let is_past = is_weak && self.is_changed;
         let past = || self.is_past(limit).or(is_past.then_some(Reason::Old));
         let went_on = || goes_on().map(|(later, _)| Reason::WentOn(later.id()));
         self.done(end).or_else(went_on).or_else(past)
@@ -170,6 +171,15 @@ impl<'a> Later<'a> {
 
     /// Whether later sessions did it.
     fn done(&self, end: &End) -> Option<Reason> {
+        // The next session of the user begins with the report.
+        let report = self.sessions.last().filter(|(next, _)| {
+            let is_only = end.session.open.iter().filter(|open| open.kind.is_step()).count() == 1;
+            let means = |report: &String| is_only || reports(report, end.open);
+            end.open.kind.is_step() && next.report.as_ref().is_some_and(means)
+        });
+        if let Some((next, _)) = report {
+            return Some(Reason::Done(next.id()));
+        }
         let aim = Aim::new(&end.open.text, end.rare.clone());
         let does = |later: &RollUp| later.deeds.iter().any(|deeds: &Deeds| deeds.does(&aim));
         if let Some((later, _)) = self.sessions.iter().find(|(later, _)| does(later)) {

@@ -177,3 +177,17 @@ fn later_work_on_the_same_files_retires_a_step_that_it_speaks_of() {
     check(&[&partly, &planned], &[(step, 1)]);
     check(&[&other, &partly, &planned], &[]);
 }
+
+#[test]
+fn a_report_at_the_beginning_of_the_next_session_retires_a_step() {
+    let step = "Run the migration on the large database";
+    let left = session(1, &["Write it"], vec![open(1, OpenKind::Stated, step)]);
+    let mut next = session(2, &["Translate the help page"], vec![]);
+    check(&[&next, &left], &[(step, 1)]);
+    next.report = Some("rolled out last night".into());
+    check(&[&next, &left], &[]);
+    let other = "Rename the crate everywhere";
+    let two = vec![open(1, OpenKind::Stated, step), open(1, OpenKind::Stated, other)];
+    let left = session(1, &["Write it"], two);
+    check(&[&next, &left], &[(step, 1), (other, 1)]);
+}

@@ -27,6 +27,8 @@ pub struct RollUp {
     pub title_id: Option<i64>,
     /// The user typed one of the prompts.
     pub by_user: bool,
+    /// The first request, if it reports that something is done which was left to the user.
+    pub report: Option<String>,
     /// The user's informative requests, oldest first.
     pub asks: Vec<Said>,
     pub commits: Vec<CommitMade>,
@@ -201,7 +203,12 @@ impl RollUp {
         self.by_user |= turn.sender == Sender::User && !turn.request.trim().is_empty();
         let is_talk = !turn.answer.is_empty() && is_small_talk(turn);
         let asks = turn.sender == Sender::User && !turn.continues && is_informative(&turn.request);
-        if asks && !is_talk && !self.asks.iter().any(|ask| ask.text == turn.request) {
+        // A complaint tells how it was then.
+        if asks
+            && !is_talk
+            && !turn.complains
+            && !self.asks.iter().any(|ask| ask.text == turn.request)
+        {
             self.asks.push(Said { id, text: turn.request.clone() });
         }
         for commit in &evidence.commits {
@@ -221,6 +228,13 @@ impl RollUp {
             self.checks.iter_mut().for_each(|check| check.edited_since = true);
         }
         evidence.checks.iter().for_each(|check| add_check(&mut self.checks, check));
+        let before = turns.iter().rev().nth(1).map(|before| before.id);
+        if refutes(turn) {
+            self.gotchas.retain(|gotcha| Some(gotcha.id) != before);
+        }
+        if self.ids.len() == 1 && turn.did {
+            self.report = Some(turn.request.clone());
+        }
         if !turn.cause.is_empty() {
             self.gotchas.push(gotcha(stored, self.asks.last()));
         }
@@ -230,7 +244,6 @@ impl RollUp {
             self.claims.clone_from(&turn.claims);
         }
         if evidence.has_change() {
-            let before = turns.iter().rev().nth(1).map(|before| before.id);
             self.answers
                 .retain_mut(|answered| answered.outlasts(stored, Some(answered.id) == before));
         }
@@ -324,10 +337,18 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
         let is_stale =
             files(stored).next().is_some() && files(stored).all(|file| is_replaced(file, &later));
         // The user, who came back, says that it is not so.
-        let is_refuted = turns.get(at + 1).is_some_and(|next| next.turn.complains);
-        before.extend((!done.is_empty() && !is_stale && !is_refuted).then(|| done.clone()));
+        let is_refuted = turns.get(at + 1).is_some_and(|next| refutes(&next.turn));
+        // What was only measured or run may be different now.
+        let has_work = files(stored).next().is_some() || !stored.turn.evidence.commits.is_empty();
+        let is_told = !done.is_empty() && has_work && !is_stale && !is_refuted;
+        before.extend(is_told.then_some(done));
     }
     before
+}
+
+/// Whether the user says that what the turn before told is not so.
+fn refutes(turn: &Turn) -> bool {
+    turn.complains || turn.denies
 }
 
 /// Whether later changes leave nothing of what a turn wrote into a file. If its lines are not known, each

@@ -21,6 +21,12 @@ pub struct Turn {
     pub continues: bool,
     /// The user reports that something still fails.
     pub complains: bool,
+    /// The user denies what the turn before said: `no, there is only one order`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub denies: bool,
+    /// The user reports to have done what was left to them: `pushed, it's merged`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub did: bool,
     /// The user puts off the answer to a question: `have to ask them`, `later`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub defers: bool,

@@ -32,7 +32,7 @@ pub use sanitize::{
     escape, escape_json, for_terminal, sanitize, strip_escapes, without_controls, without_invisible,
 };
 pub use search::{MAX_ESCAPED, Needle};
-pub use sentences::sentences;
+pub use sentences::{code_len, codes, sentences, sentences_as_typed, sentences_of_prose};
 pub use shell_word::shell_word;
 pub use statement::{statement, statement_hash};
 pub use truncate::{truncate, truncate_columns, truncate_columns_start};

@@ -7,9 +7,10 @@ use super::claims;
 use super::labels::{Heading, Label, heading};
 use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
-use super::message::inline::{has_question, sentences};
+use super::message::inline::has_question;
 use super::phrases::words;
 use crate::memory::{Block, BlockKind, CommitMade, Evidence, Outcome};
+use crate::text::sentences_of_prose as sentences;
 
 /// Shorter names stand in many texts.
 const MIN_NAME: usize = 4;

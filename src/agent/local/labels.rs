@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use super::message::inline::is_question;
-use super::phrases::{Found, Phrases, words};
+use super::message::inline::{is_question, sentence_case};
+use super::phrases::{Found, Phrases, rest_after, words};
 
 /// What a heading announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,20 +130,37 @@ fn skipped(words: &[String], at: usize) -> Option<usize> {
     PHRASES.at(words, at).filter(|found| found.row == Row::Skip).map(|found| found.end).max()
 }
 
-/// Whether a sentence states a cause: `The root cause was a stale lock.`
-pub fn states_cause(sentence: &str) -> bool {
+/// The cause that a sentence states: `A stale lock.` of `The root cause was a stale lock.`, or the whole sentence
+/// if the rest is none.
+pub fn stated_cause(sentence: &str) -> Option<String> {
+    const CONJUNCTIONS: [&str; 9] =
+        ["dass", "daß", "daran", "que", "che", "что", "том", "that", "why"];
+    let end = cause_end(sentence)?;
+    let rest = rest_after(sentence, end).trim_start_matches([' ', ',', ':', '，', '、']);
+    let rest = rest.strip_prefix("that ").unwrap_or(rest);
+    let first = rest.split([' ', ',']).next().unwrap_or_default();
+    let is_whole =
+        words(rest).len() < 2 || CONJUNCTIONS.contains(&first) || first.starts_with("qu'");
+    Some(if is_whole { sentence.to_owned() } else { sentence_case(rest) })
+}
+
+/// The position of the word after `The root cause was`.
+fn cause_end(sentence: &str) -> Option<usize> {
     const CAUSE: Row = Row::Heading(Heading::Label(Label::Cause));
     let words = words(sentence);
     let mut at = Some(0);
     for _ in 0..=MAX_SKIPPED {
         let Some(start) = at else { break };
-        let mut causes = PHRASES.at(&words, start).filter(|found| found.row == CAUSE);
-        if causes.any(|cause| PHRASES.at(&words, cause.end).any(|found| found.row == Row::Be)) {
-            return !is_question(sentence);
+        let causes = PHRASES.at(&words, start).filter(|found| found.row == CAUSE);
+        let verbs =
+            |cause: Found<Row>| PHRASES.at(&words, cause.end).filter(|found| found.row == Row::Be);
+        let end = causes.flat_map(verbs).map(|verb| verb.end).max();
+        if end.is_some() {
+            return end.filter(|_| !is_question(sentence));
         }
         at = skipped(&words, start);
     }
-    false
+    None
 }
 
 /// The heading up to its first remark: `Cause` of `Cause & fix`, `Next` of `Next — the CLI`.
@@ -237,10 +254,20 @@ mod tests {
             "원인은 오래된 캐시였습니다.",
             "السبب هو القفل القديم.",
         ] {
-            assert!(states_cause(text), "{text}");
+            assert!(stated_cause(text).is_some(), "{text}");
         }
         for text in ["The lock was stale.", "Was the cause a lock?", "The test is red."] {
-            assert!(!states_cause(text), "{text}");
+            assert_eq!(stated_cause(text), None, "{text}");
+        }
+        for (text, cause) in [
+            ("The root cause was a stale lock.", "A stale lock."),
+            ("The bug was that `Guard::close` ran twice.", "`Guard::close` ran twice."),
+            ("Die Ursache war ein alter Cache.", "Ein alter Cache."),
+            ("Die Ursache war, dass er alt war.", "Die Ursache war, dass er alt war."),
+            ("Причина в том, что кэш старый.", "Причина в том, что кэш старый."),
+            ("原因是缓存过期。", "缓存过期。"),
+        ] {
+            assert_eq!(stated_cause(text).as_deref(), Some(cause));
         }
     }
 

@@ -163,6 +163,13 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// The text behind its first `n` words.
+pub fn rest_after(text: &str, n: usize) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| words(&text[..*end]).len() <= n).last().unwrap_or(0);
+    text[end..].trim_start()
+}
+
 /// Whether a token is no punctuation mark.
 pub fn is_word(token: &str) -> bool {
     token.contains(|c: char| c.is_alphanumeric() || stands_alone(c))

@@ -1,7 +1,7 @@
 //! The sentences that the user typed in a prompt.
 
-use super::message::inline::typed_sentences;
 use crate::clients::typed;
+use crate::text::sentences_as_typed;
 
 /// A sentence or list item of a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn read(prompt: &str) -> Vec<Said> {
             at += 1;
         }
         let paragraph = emphasized(&paragraph);
-        let said = typed_sentences(&paragraph).into_iter().take(MAX_SENTENCES - out.len());
+        let said = sentences_as_typed(&paragraph).into_iter().take(MAX_SENTENCES - out.len());
         out.extend(said.map(|text| Said { text: text.to_owned(), ..Said::default() }));
         lead_in = if line.ends_with([':', '：']) { line } else { "" };
     }

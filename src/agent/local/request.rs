@@ -24,6 +24,10 @@ pub struct Request {
     pub continues: bool,
     /// The user reports that something still fails or is wrong.
     pub complains: bool,
+    /// The user denies what the turn before said.
+    pub denies: bool,
+    /// The user reports to have done what was left to them.
+    pub did: bool,
     /// The user puts off the answer to the question before.
     pub defers: bool,
     /// What the user puts off, in their words: `i look at it on monday`.
@@ -61,6 +65,8 @@ pub fn request(batch: &Batch) -> Request {
         let whole = Text::new(&prompt.text);
         request.defers |= asked.is_some() && defers(&whole);
         request.complains |= complains(&prompt.text, !batch.turns.is_empty());
+        request.denies |= last.is_some() && asked.is_none() && whole.has(Marker::Deny);
+        request.did |= did(&prompt.text);
         if last.is_some() {
             request.put_off = put_off(&prompt.text);
         }
@@ -300,6 +306,13 @@ pub fn complains(prompt: &str, has_earlier_turn: bool) -> bool {
             let asks_whether = is_question(&said.text) && !text.has(Marker::Why);
             reports && !asks_whether && !text.has(Marker::If)
         })
+}
+
+/// `pushed, it's merged. Now the footer`: the first sentence reports something done.
+fn did(prompt: &str) -> bool {
+    let said = read(prompt);
+    said.first()
+        .is_some_and(|said| !is_question(&said.text) && Text::new(&said.text).has(Marker::Did))
 }
 
 /// `have to ask them`, `in a meeting, later`: no answer and no other request.

@@ -473,3 +473,27 @@ fn a_goodbye_is_no_request() {
         "why does it wait until later?"
     );
 }
+
+#[test]
+fn reports_of_the_user_are_recognized() {
+    for text in [
+        "pushed, PR's merged. back to teams",
+        "hecho. comprueba que va",
+        "выкатил 0042 вчера ночью, всё летает",
+        "erledigt, der Key ist gesetzt",
+    ] {
+        assert!(request(&batch(&[text], vec![turn("a", None)])).did, "{text}");
+    }
+    for text in ["is it done?", "Add the flag. Then merge it", "the merged cells are wrong"] {
+        assert!(!request(&batch(&[text], vec![turn("a", None)])).did, "{text}");
+    }
+}
+
+#[test]
+fn a_denial_of_what_was_said_is_recognized() {
+    let denies = |text: &str, turns| request(&batch(&[text], turns)).denies;
+    let asked = || vec![turn("why two?", Some(("Shall I look?", &[])))];
+    assert!(denies("no, there is only one order", vec![turn("why two?", None)]));
+    assert!(!denies("now the footer", vec![turn("why two?", None)]));
+    assert!(!denies("no, leave it", asked()), "it answers a question");
+}

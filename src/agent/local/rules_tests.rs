@@ -343,12 +343,9 @@ fn requests_reports_and_local_remarks_are_no_rules() {
 fn constraints_in_plain_words_hold_in_a_first_prompt() {
     let sentences = [
         // A version that must not fall.
-        "mínimo Android 10, no lo subas",
         // A team of one, and the place of files.
         "Merge directly to main, nobody else works here",
         "commits directos a main, aquí trabajo solo yo",
-        "weights only in /data/weights, the home is full",
-        "веса только в /data/weights, дома нет места",
         // One per another.
         "one branch per ticket, one commit per PR",
         "ブランチは fix/番号、1 チケット 1 コミット",
@@ -485,4 +482,18 @@ fn directives_hold_in_the_midst_of_a_prompt() {
             "it must be one of the two",
         ],
     );
+}
+
+#[test]
+fn an_order_to_wait_holds_if_its_reason_follows() {
+    let hold = |text: &str| read(text).iter().map(|said| rule(said, Place::Later)).next();
+    for text in [
+        "careful: don't drop the old column yet, billing-export still reads it",
+        "Ne supprime pas encore la colonne, l'export la lit",
+    ] {
+        assert_eq!(hold(text), Some(Some(Kind::Hold)), "{text}");
+    }
+    for text in ["don't push it yet", "the README says: don't use it yet, it is slow"] {
+        assert_eq!(hold(text), Some(None), "{text}");
+    }
 }

@@ -1,10 +1,10 @@
 //! Titles that can be understood alone in a list.
 
-use super::message::inline::{capitalized, sentences};
+use super::message::inline::sentence_case;
 use super::turn::is_vague;
 use crate::activity;
 use crate::memory::{Change, CommitMade, Evidence, FileChange, Turn};
-use crate::text::collapse_spaces;
+use crate::text::{collapse_spaces, sentences_of_prose as sentences};
 
 /// Maximum characters of a title.
 pub const MAX_TITLE: usize = 110;
@@ -67,7 +67,7 @@ pub fn of_commit(commit: &CommitMade) -> String {
     };
     match subject.is_empty() {
         true => format!("Committed {}", commit.hash),
-        false => capital(&fit(subject, MAX_TITLE)),
+        false => sentence_case(&fit(subject, MAX_TITLE)),
     }
 }
 
@@ -128,22 +128,9 @@ fn telling_sentence(turn: &Turn) -> Option<String> {
     let lines = turn.done.iter().chain(&turn.answer).flat_map(|block| &block.lines);
     let sentence = lines.flat_map(|line| sentences(line)).find(|sentence| {
         let length = sentence.chars().count();
-        (20..=MAX_TITLE + 40).contains(&length)
-            && sentence.contains('`')
-            && !is_vague(sentence)
-            && !leans(sentence)
+        (20..=MAX_TITLE + 40).contains(&length) && sentence.contains('`') && !is_vague(sentence)
     })?;
     Some(fit(sentence.trim_end_matches(['.', '。']), MAX_TITLE))
-}
-
-/// Whether a sentence refers to one before it.
-fn leans(sentence: &str) -> bool {
-    const LEANING: [&str; 16] = [
-        "This", "That", "These", "Those", "It", "They", "Then", "So", "But", "And", "Also", "Both",
-        "Das", "Dies", "Esto", "Cela",
-    ];
-    let first = sentence.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    LEANING.contains(&first) || sentence.ends_with([':', '?'])
 }
 
 fn with_file(text: &str, path: &str) -> String {
@@ -176,14 +163,4 @@ pub fn short(path: &str) -> String {
 
 fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
-}
-
-fn capital(text: &str) -> String {
-    // Not `iOS` or `parse_empty`.
-    let is_word = text.chars().nth(1).is_some_and(|c| c.is_lowercase() || c == ' ');
-    let first_word = text.split(' ').next().unwrap_or_default();
-    match is_word && !first_word.contains(['_', '.', '/', ':', '(', '`']) {
-        true => capitalized(text),
-        false => text.to_owned(),
-    }
 }

@@ -50,8 +50,12 @@ pub fn of(
         (false, _) => (Vec::new(), body),
     };
     let mut next = message.next(&evidence);
-    if evidence.tool_uses == 0 && !evidence.has_change() && !request.put_off.is_empty() {
-        next.extend(put_off(&request.put_off, batch.turns.last()));
+    if !request.put_off.is_empty() {
+        let is_idle = evidence.tool_uses == 0 && !evidence.has_change();
+        next.extend(match is_idle {
+            true => put_off(&request.put_off, batch.turns.last()),
+            false => planned(&request.put_off),
+        });
     }
     let is_confirmed = |at: &usize| message.confirms(&evidence.blockers[*at]);
     let mut turn = Turn {
@@ -60,6 +64,8 @@ pub fn of(
         re: request.re,
         continues: request.continues,
         complains: request.complains,
+        denies: request.denies,
+        did: request.did,
         defers: request.defers,
         title: String::new(),
         done,
@@ -126,23 +132,36 @@ fn put_off(words: &str, before: Option<&Turn>) -> Option<Step> {
             if text.length() < MIN_WORDS || !text.has(Marker::When) {
                 return None;
             }
-            format!("\"{words}\"")
+            return Some(quoted(words));
         }
     };
     Some(Step { text, kind: StepKind::ForUser, said: true })
 }
 
+/// What the team does later, said beside a request: `not now, after the release on Friday`.
+fn planned(words: &str) -> Option<Step> {
+    let text = Text::new(words);
+    (text.has(Marker::When) && says_we(&text)).then(|| quoted(words))
+}
+
+fn quoted(words: &str) -> Step {
+    Step { text: format!("\"{words}\""), kind: StepKind::ForUser, said: true }
+}
+
+fn says_we(text: &Text) -> bool {
+    const WE: [&str; 11] =
+        ["we", "we'll", "let", "lets", "they", "wir", "nous", "nosotros", "nós", "noi", "мы"];
+    text.words().any(|word| WE.contains(&word))
+}
+
 /// Whether what the user puts off is what was said. `Next week we switch to node 24` is other work: it says
 /// what the team does, without a word of what was said and without a pronoun for it.
 fn answers(text: &str, closing: &str) -> bool {
-    const WE: [&str; 9] = ["we", "we'll", "they", "wir", "nous", "nosotros", "nós", "noi", "мы"];
     const MIN_WORD: usize = 4;
     let said = Text::new(text);
     let closing: Vec<String> = words(closing).map(str::to_lowercase).collect();
     let shares = |word: &str| word.chars().count() >= MIN_WORD && closing.iter().any(|c| c == word);
-    !said.words().any(|word| WE.contains(&word))
-        || said.has(Marker::Pronoun)
-        || said.words().any(shares)
+    !says_we(&said) || said.has(Marker::Pronoun) || said.words().any(shares)
 }
 
 /// Without a tool use, nothing can be shown: a transcript may lack them.
@@ -290,6 +309,14 @@ mod tests {
         turn.evidence.commits = vec![memory::CommitMade::default()];
         add_previous(&mut turn, &previous, Cause::Stop);
         assert_eq!(turn.done, [done("The gate closes."), done("The log is written.")].concat());
+    }
+
+    #[test]
+    fn what_the_team_does_later_is_a_step_beside_other_work() {
+        let text = |words: &str| planned(words).map(|step| step.text);
+        let words = "Let's move to cents, but not now: after the release on Friday";
+        assert_eq!(text(words), Some(format!("\"{words}\"")));
+        assert_eq!(text("It crashed on Friday"), None);
     }
 
     #[test]

@@ -89,7 +89,12 @@ fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation>
         return out;
     }
     out.extend(rules.into_iter().map(|(text, kind)| {
-        let concept = if kind == Kind::Rule { "rule" } else { "correction" };
+        let concept = match kind {
+            Kind::Rule => "rule",
+            Kind::Correction => "correction",
+            // It is told for a few sessions only.
+            Kind::Hold => "choice",
+        };
         let row = row(&text, concept);
         Observation { title: rule_text(&row.title), ..row }
     }));

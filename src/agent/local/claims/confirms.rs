@@ -1,9 +1,9 @@
 //! Whether a message speaks of a failure that the tools saw.
 
 use super::super::marks::{Mark, Marked};
-use super::super::message::inline::sentences;
 use super::super::phrases::words;
 use crate::memory::{Blocker, BlockerKind};
+use crate::text::sentences_of_prose as sentences;
 
 /// Whether the texts speak of the failure: its name near a word of failure or need.
 pub fn confirms<'a>(texts: impl Iterator<Item = &'a str>, blocker: &Blocker) -> bool {

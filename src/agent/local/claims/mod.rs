@@ -17,9 +17,9 @@ use written::Written;
 use super::labels::{Heading, Label};
 use super::marks::{Mark, Marked};
 use super::message::Part;
-use super::message::inline::sentences;
 use super::phrases::words;
 use crate::memory::{CheckKind, CheckRun, Claim, ClaimKind, EffectKind, Evidence, Outcome, Turn};
+use crate::text::sentences_of_prose as sentences;
 
 /// Maximum claims of a turn.
 const MAX_CLAIMS: usize = 8;

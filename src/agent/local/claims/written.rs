@@ -1,8 +1,8 @@
 //! The files that a message tells as written, and those that were.
 
 use super::super::marks::{Mark, Marked};
-use super::super::message::inline::codes;
 use crate::memory::{EffectKind, Evidence, Turn};
+use crate::text::codes;
 
 /// Maximum paths of a sentence.
 const MAX_PATHS: usize = 8;

@@ -1,5 +1,6 @@
-//! Text inside a line of Markdown: without emphasis and links, and cut into sentences. Code in
-//! backticks stays as it is.
+//! Text inside a line of Markdown, without emphasis and links. Code in backticks stays as it is.
+
+use crate::text::code_len;
 
 const QUESTION_MARKS: [char; 3] = ['?', '？', '؟'];
 
@@ -53,17 +54,6 @@ fn push(out: &mut String, c: char) -> usize {
     c.len_utf8()
 }
 
-/// The length of the code span at the beginning of `text`, which is a backtick.
-fn code_len(text: &str) -> Option<usize> {
-    let ticks = text.len() - text.trim_start_matches('`').len();
-    // A span ends on its line. Longer ones are looked for no further, so that the work stays linear.
-    const MAX_CODE: usize = 400;
-    let inside = &text[ticks..];
-    let end = inside.bytes().take(MAX_CODE).position(|b| b == b'`')?;
-    let closing = inside[end..].bytes().take_while(|b| *b == b'`').count().min(ticks);
-    Some(ticks + end + closing)
-}
-
 /// Whether `*` or `_` at the beginning of `rest` marks emphasis. `snake_case` and `2 * 3` do not.
 fn is_emphasis(before: &str, rest: &str, c: char) -> bool {
     let run = rest.trim_start_matches(c);
@@ -97,85 +87,6 @@ fn tag_len(text: &str) -> Option<usize> {
     TAGS.contains(&name).then_some(end + 1)
 }
 
-/// The sentences of a plain text.
-pub fn sentences(text: &str) -> Vec<&str> {
-    split(text, false)
-}
-
-/// The same of a text whose author may begin sentences in lower case.
-pub fn typed_sentences(text: &str) -> Vec<&str> {
-    split(text, true)
-}
-
-fn split(text: &str, may_begin_lower: bool) -> Vec<&str> {
-    let mut out = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if c == '`'
-            && let Some(len) = code_len(&text[at..])
-        {
-            while chars.next_if(|(next, _)| *next < at + len).is_some() {}
-            continue;
-        }
-        if !matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '؟') {
-            continue;
-        }
-        let closes = |c: char| ".!?)\"'”’»」』）*…。！？؟".contains(c);
-        let mut end = at + c.len_utf8();
-        while let Some((at, c)) = chars.next_if(|(_, c)| closes(*c)) {
-            end = at + c.len_utf8();
-        }
-        let wide = matches!(c, '。' | '！' | '？');
-        let rest = &text[end..];
-        if !wide && !rest.starts_with(char::is_whitespace) {
-            continue;
-        }
-        let next = rest.trim_start().chars().next();
-        let goes_on = !may_begin_lower && next.is_some_and(char::is_lowercase);
-        if c == '.' && (goes_on || is_abbreviation(&text[start..at])) {
-            continue;
-        }
-        out.push(text[start..end].trim());
-        start = end;
-    }
-    out.push(text[start..].trim());
-    out.retain(|sentence| sentence.chars().any(char::is_alphanumeric));
-    out
-}
-
-/// Whether the text before a full stop ends with an abbreviation or is only a number.
-fn is_abbreviation(before: &str) -> bool {
-    const SHORT: [&str; 20] = [
-        "e.g", "i.e", "z.b", "d.h", "vs", "etc", "bzw", "ca", "approx", "nr", "no", "p.ej", "ej",
-        "т.е", "т.д", "incl", "resp", "fig", "cf", "vgl",
-    ];
-    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
-    let word = word.trim_start_matches(['(', '"', '«', '“']).to_lowercase();
-    SHORT.contains(&word.as_str())
-        || before.trim().chars().all(|c| c.is_ascii_digit())
-        || word.chars().count() == 1 && word.chars().all(char::is_alphabetic)
-}
-
-/// The code spans of a plain text, without their backticks.
-pub fn codes(text: &str) -> Vec<&str> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('`') {
-        let span = &rest[at..];
-        let Some(len) = code_len(span) else {
-            rest = &span[1..];
-            continue;
-        };
-        let code = span[..len].trim_matches('`').trim();
-        if !code.is_empty() {
-            out.push(code);
-        }
-        rest = &span[len..];
-    }
-    out
-}
-
 /// Whether the sentence ends with a question mark.
 pub fn is_question(sentence: &str) -> bool {
     sentence.trim_end_matches(['*', '"', ')', '”', ' ']).ends_with(QUESTION_MARKS)
@@ -190,6 +101,16 @@ pub fn has_question(text: &str) -> bool {
 pub fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The same, unless it begins with a name: `iOS`, `parse_empty`.
+pub fn sentence_case(text: &str) -> String {
+    let is_word = text.chars().nth(1).is_some_and(|c| c.is_lowercase() || c == ' ');
+    let first_word = text.split(' ').next().unwrap_or_default();
+    match is_word && !first_word.contains(['_', '.', '/', ':', '(', '`']) {
+        true => capitalized(text),
+        false => text.to_owned(),
+    }
 }
 
 /// The text without a final colon.
@@ -218,25 +139,10 @@ mod tests {
         check("", "");
     }
 
-    #[test]
-    fn sentences_end_where_they_end() {
-        let check = |text, want: &[&str]| assert_eq!(sentences(text), want);
-        check("One. Two! Three?", &["One.", "Two!", "Three?"]);
-        check("Use e.g. `a. b`, v1.2. Then go.", &["Use e.g. `a. b`, v1.2.", "Then go."]);
-        check("第一。第二！", &["第一。", "第二！"]);
-        check("(Done.) Next", &["(Done.)", "Next"]);
-        check("1. One", &["1. One"]);
-        check("...", &[]);
-        assert_eq!(sentences("Fix it. then push"), ["Fix it. then push"]);
-        assert_eq!(typed_sentences("Fix it. then push, e.g. a"), ["Fix it.", "then push, e.g. a"]);
-    }
-
     proptest::proptest! {
         #[test]
         fn any_text(text in r"[`*_\[\]()<>~!a-z .。é\n]{0,120}") {
-            let text = plain(&text);
-            sentences(&text);
-            codes(&text);
+            plain(&text);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Elements joined to parts: a paragraph, list or table with the heading and lead-in above it.
 
-use super::super::labels::{Heading, Label, heading, split_label, states_cause};
+use super::super::labels::{Heading, Label, heading, split_label, stated_cause};
+use super::super::marks::{Mark, Marked};
 use super::elements::{BOLD_LEVEL, Element, Item, append_code, code, elements};
-use super::inline::{ends_with_colon, plain, sentences, without_colon};
+use super::inline::{ends_with_colon, plain, without_colon};
 use crate::memory::BlockKind;
+use crate::text::sentences_of_prose as sentences;
 
 /// Maximum characters of a column's name that a cell repeats.
 const MAX_COLUMN_NAME: usize = 20;
@@ -41,6 +43,15 @@ pub fn parts(text: &str) -> Vec<Part> {
     elements(text).into_iter().for_each(|element| reader.element(element));
     reader.end_section();
     reader.parts.retain(|part| !part.lines.is_empty());
+    // `Probable cause` and `The cause may be` are guesses.
+    let is_guess = |text: &str| Marked::read(text).has(Mark::Expected);
+    for part in reader.parts.iter_mut().filter(|part| part.label() == Some(Label::Cause)) {
+        if is_guess(&part.heading) || is_guess(&part.lines[0].text) {
+            part.announced = None;
+        } else if let Some(cause) = stated_cause(&part.lines[0].text) {
+            part.lines[0].text = cause;
+        }
+    }
     reader.parts
 }
 
@@ -130,8 +141,9 @@ impl Reader {
             part.quoted = quoted;
             // `Remaining: the docs.` in the midst of a paragraph is a part of its own.
             // So is a sentence that states a cause.
-            let is_cause = states_cause(rest[0]) && part.announced.is_none() && !quoted;
-            let begins = |text: &&str| !quoted && (own_label(text).is_some() || states_cause(text));
+            let states_cause = |text: &str| !quoted && stated_cause(text).is_some();
+            let is_cause = part.announced.is_none() && states_cause(rest[0]);
+            let begins = |text: &&str| !quoted && own_label(text).is_some() || states_cause(text);
             let end = match is_cause {
                 true => 1,
                 false => rest.iter().skip(1).position(begins).map_or(rest.len(), |end| end + 1),
