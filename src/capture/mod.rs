@@ -11,6 +11,7 @@ mod files;
 mod json;
 mod json_text;
 mod key_lines;
+mod known_secrets;
 mod note;
 mod object_reader;
 mod payload;
@@ -140,6 +141,16 @@ pub enum CaptureError {
 /// # Errors
 /// [`CaptureError`], if the payload is invalid. The caller should report it to the sender.
 pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, CaptureError> {
+    let n_known = context.private.secrets.len();
+    let captured = build(payload, context)?;
+    if context.private.secrets.len() == n_known {
+        return Ok(captured);
+    }
+    // A new secret may also be in a text that was read before it was found.
+    build(payload, context)
+}
+
+fn build(payload: &Payload, context: &CaptureContext) -> Result<Captured, CaptureError> {
     let name = context.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
     let session = payload.session_id.as_deref().map_or("", str::trim);
     match session.len() {

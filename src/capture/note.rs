@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::files::{VIRTUAL, blob};
 use super::texts::Texts;
-use super::{MAX_PATH, PrivateWords, secret_files, tags};
+use super::{MAX_PATH, PrivateWords, redact, secret_files, tags};
 use crate::config::{Limits, Recording, Redact};
 use crate::project::recording;
 
@@ -24,8 +24,14 @@ impl<'a> NoteRedaction<'a> {
         redact: &'a Redact,
     ) -> NoteRedaction<'a> {
         let private = PrivateWords::default();
-        for (hidden, open) in fields.into_iter().filter_map(tags::split) {
-            private.add(&hidden, &open);
+        for field in fields {
+            if let Some((hidden, open)) = tags::split(field) {
+                private.add(&hidden, &open);
+            }
+            let public = tags::strip(field).text;
+            redact::redact_and_tell(&public, redact, &|secret, kind| {
+                private.secrets.add(secret, kind);
+            });
         }
         NoteRedaction { private, limits, redact }
     }

@@ -7,8 +7,8 @@
 //!
 //! Each line of a file is the id of a private turn, or has the parts `TAB turn TAB hashes`. Phrases
 //! last until the next turn begins. The turn of values with digits, such as passwords, is empty: they
-//! last until the session ends, because the client still knows them. The hook of SessionEnd removes
-//! the file. If the data dir cannot be written, it is in the fallback location, like the spool.
+//! last until the session ends, because the client still knows them, and so do secrets, see
+//! [`KnownSecrets`](super::known_secrets::KnownSecrets). The hook of SessionEnd removes the file. If the data dir cannot be written, it is in the fallback location, like the spool.
 
 use std::io::{self, ErrorKind};
 
@@ -24,6 +24,9 @@ const NO_ID: &str = "-";
 
 /// The turn of values that last until the session ends.
 const SESSION: &str = "";
+
+/// The hashes after this are those of secrets.
+const SECRETS: &str = "secrets ";
 
 /// A session's private turns and phrases, as they were when its event was read.
 #[derive(Debug)]
@@ -45,7 +48,11 @@ impl PrivateTurns {
         let turn = bounded_id(turn).map(|turn| name(Some(&turn)));
         let mut words = PrivateWords::default();
         for (of_turn, hashes) in self.lines.iter().filter_map(|line| phrases(line)) {
-            if of_turn == SESSION || of_turn == NO_ID || turn.as_ref().is_none_or(|t| t == of_turn)
+            if let Some(secrets) = hashes.strip_prefix(SECRETS) {
+                words.secrets.read(secrets);
+            } else if of_turn == SESSION
+                || of_turn == NO_ID
+                || turn.as_ref().is_none_or(|t| t == of_turn)
             {
                 words.read(hashes);
             }
@@ -94,6 +101,9 @@ impl PrivateTurns {
             if let Some(hashes) = hashes {
                 new.push_str(&format!("\t{of_turn}\t{hashes}\n"));
             }
+        }
+        if let Some(secrets) = words.secrets.added() {
+            new.push_str(&format!("\t{SESSION}\t{SECRETS}{secrets}\n"));
         }
         if !new.is_empty() {
             let _ = self.append(&new);

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{self, Edit};
 use super::json_text;
+use super::known_secrets::KnownSecrets;
 use crate::text::fnv_32;
 
 /// Stands for private text that came back.
@@ -66,6 +67,8 @@ pub struct PrivateWords {
     added: RefCell<Phrases>,
     /// Private parts of files that its tool may have printed.
     files: RefCell<Vec<FilePart>>,
+    /// Secrets that redaction found in the session.
+    pub secrets: KnownSecrets,
 }
 
 /// Hashes with the same salt.

@@ -103,21 +103,29 @@ impl Texts<'_> {
         let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
         let text = shorter.as_deref().unwrap_or(text);
         let public = self.private.redact(text);
-        let redacted = redact::redact(public.as_deref().unwrap_or(text), self.redact);
+        let text = public.as_deref().unwrap_or(text);
+        let redacted = redact::redact_and_tell(text, self.redact, &self.remember());
+        let redacted = self.private.secrets.redact(&redacted).map_or(redacted, Cow::Owned);
         let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
         // A NUL ends the text in C programs that read it later.
         if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
     }
 
+    /// Remembers a secret, because it may come back without its name.
+    fn remember(&self) -> impl Fn(&str, &str) {
+        |secret, kind| self.private.secrets.add(secret, kind)
+    }
+
     fn json_text(&self, raw: &str, limit: usize) -> String {
         let mut text = Cow::Borrowed(raw);
         let longest = limit.saturating_add(2 * MAX_SHIFT);
-        let steps: [Step; 6] = [
+        let steps: [Step; 7] = [
             &truncate_json::replace_base64,
             &tags::strip_json,
             &|text| truncate_json::drop_middles(text, longest),
             &|text| self.private.redact_json(text),
-            &|text| redact::redact_json(text, self.redact),
+            &|text| redact::redact_json(text, self.redact, &self.remember()),
+            &|text| self.private.secrets.redact_json(text),
             &|text| truncate_json::fit(text, limit),
         ];
         for step in steps {

@@ -297,3 +297,49 @@ fn a_secret_that_an_earlier_release_stored_is_not_shown_to_a_new_session() {
     w.hook(&end("n"));
     w.settle();
 }
+
+/// A secret that has no name when it comes back: in all fields, in later turns, and in an event that
+/// names it only at its end.
+#[test]
+fn a_secret_that_comes_back_without_its_name_is_replaced() {
+    let w = World::new();
+    let secret = "maple-Garden-41";
+    w.hook(&prompt("s", "t", &format!("the upload fails\nS3_PASSWORD: {secret}")));
+    w.hook(&tool(
+        "s",
+        "t",
+        "u1",
+        &format!("curl -u 'etl,{secret}' a.b"),
+        &format!("ok \"{secret}\""),
+    ));
+    let url = "maple%2DGarden%2D41";
+    w.hook(&tool("s", "t", "u2", &format!("curl a.b/?q={url}"), "ok"));
+    let mut failed = tool("s", "t", "u3", "make", "");
+    failed["hook_event_name"] = json!("PostToolUseFailure");
+    failed["error"] = json!(format!("no bucket for {secret}"));
+    w.hook(&failed);
+    w.hook(&stop(
+        "s",
+        "t",
+        &format!("The login etl / {secret} works with curl, so the role is missing."),
+    ));
+    w.hook(&prompt("s", "t2", &format!("use {secret} and {MARK}ab. token: {MARK}ab")));
+    w.hook(&stop("s", "t2", &format!("The value {MARK}ab is right, {secret} is not.")));
+    let mut words = vec![secret.to_owned(), url.to_owned(), format!("{MARK}ab")];
+    words.push("Garden".into());
+    assert_eq!(w.files_with(&words), [] as [String; 0]);
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(w.files_with(&words), [] as [String; 0]);
+    let cwd = prompt("s", "t", "")["cwd"].clone();
+    let start = json!({"session_id": "n", "hook_event_name": "SessionStart", "source": "startup", "cwd": cwd});
+    let block = w.hook(&start).to_string();
+    assert!(block.contains("[redacted:password]") && !block.contains("Garden"), "{block}");
+    assert!(
+        prompts(&w)[1].starts_with("use [redacted:password] and [redacted:"),
+        "{:?}",
+        prompts(&w)
+    );
+    let lists = fs::read_dir(w.data().join("run")).unwrap().map(|e| e.unwrap().path());
+    assert_eq!(lists.filter(|path| path.extension().is_some_and(|e| e == "private")).count(), 0);
+}

@@ -76,11 +76,27 @@ impl Finding {
     fn marker(&self) -> String {
         format!("[redacted:{}]", self.kind)
     }
+
+    /// Tells the secret, unless it is found by its form wherever it is.
+    fn tell(&self, text: &str, tell: Tell) {
+        if !matches!(self.rule, Rule::Config | Rule::PrivateKey) {
+            tell(&text[self.range.clone()], &self.kind);
+        }
+    }
 }
 
 /// Replaces each secret in `text`.
 pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
+    redact_and_tell(text, own, &|_, _| {})
+}
+
+/// Receives each secret that is replaced, and its kind.
+pub type Tell<'a> = &'a dyn Fn(&str, &str);
+
+/// Replaces each secret in `text`, and tells which these are.
+pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, str> {
     let found = find(text, own);
+    found.iter().for_each(|finding| finding.tell(text, tell));
     if found.is_empty() {
         return text.into();
     }
@@ -88,9 +104,10 @@ pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
     json::replace(text, &parts).into()
 }
 
-/// Replaces each secret in the strings and keys of a JSON text. Returns `None` if there are none.
-pub fn redact_json(raw: &str, own: &Redact) -> Option<String> {
-    let parts = strings::secrets(raw, own);
+/// Replaces each secret in the strings and keys of a JSON text, and tells which these are. Returns `None`
+/// if there are none.
+pub fn redact_json(raw: &str, own: &Redact, tell: Tell) -> Option<String> {
+    let parts = strings::secrets(raw, own, tell);
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 

@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use super::super::json::{self, Kind, Value};
 use super::assignment::Member;
-use super::{Finding, find, keywords, name, shapes};
+use super::{Finding, Tell, find, keywords, name, shapes};
 use crate::config::Redact;
 use crate::text::bytes::contains;
 
 /// Returns the parts of a valid JSON text to replace, in order.
-pub fn secrets(raw: &str, own: &Redact) -> Vec<(Range<usize>, String)> {
+pub fn secrets(raw: &str, own: &Redact, tell: Tell) -> Vec<(Range<usize>, String)> {
     let mut values = Vec::new();
     json::scan(raw, |value| values.push(value));
-    let json = JsonText { raw, own };
+    let json = JsonText { raw, own, tell };
     let mut parts = Vec::new();
     // The strings of an array are the lines of one text.
     let is_line = |value: &Value| value.kind == Kind::String && value.array.is_some();
@@ -25,6 +25,7 @@ pub fn secrets(raw: &str, own: &Redact) -> Vec<(Range<usize>, String)> {
 struct JsonText<'a> {
     raw: &'a str,
     own: &'a Redact,
+    tell: Tell<'a>,
 }
 
 impl<'a> JsonText<'a> {
@@ -36,7 +37,10 @@ impl<'a> JsonText<'a> {
         };
         if values.len() > 1 && values.iter().any(may_have) {
             let texts: Vec<_> = values.iter().map(|v| json::decode(self.raw, &v.range)).collect();
-            let mut found = find(&texts.join("\n"), self.own).into_iter().peekable();
+            let text = texts.join("\n");
+            let found = find(&text, self.own);
+            found.iter().for_each(|finding| finding.tell(&text, self.tell));
+            let mut found = found.into_iter().peekable();
             let mut start = 0;
             for (value, text) in values.iter().zip(&texts) {
                 let end = start + text.len();
@@ -70,6 +74,7 @@ impl<'a> JsonText<'a> {
             };
             if !found.is_empty() {
                 let text = json::decode(self.raw, &value.range);
+                found.iter().for_each(|finding| finding.tell(&text, self.tell));
                 let inside: Vec<_> =
                     found.iter().map(|f: &Finding| (f.range.clone(), f.marker())).collect();
                 parts.push((value.range.clone(), json::escape(&json::replace(&text, &inside))));
@@ -90,6 +95,7 @@ impl<'a> JsonText<'a> {
         let name = name::classify(&key)?;
         let text = json::decode(self.raw, &value.range);
         let secret = Member { key: &key, value: &text }.secret(name)?;
+        (self.tell)(&text[secret.clone()], name.kind);
         let marker = format!("[redacted:{}]", name.kind);
         Some(match value.kind {
             Kind::Number => (value.range.clone(), format!("\"{marker}\"")),
