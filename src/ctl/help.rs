@@ -4,9 +4,10 @@
 //! A verb writes that part as plain text. A line without leading blanks is a heading. Any other
 //! line is an item: a term, two or more blanks, and a text that is wrapped at its own column.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use clap::Command;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
 
 use super::style::{HEAD, paint};
 use super::terminal::{READABLE, wrapped};
@@ -91,8 +92,26 @@ const GROUPS: [(&str, &str); 6] = [
     ("mcp", "Other programs"),
 ];
 
+/// Parses the arguments. Only if they ask for help, its text is laid out for a terminal of this width.
+///
+/// # Errors
+/// As [`Command::try_get_matches_from`]: the help, the version, or what is wrong with the arguments.
+pub fn parse(
+    command: fn() -> Command,
+    args: &[&OsStr],
+    width: Option<usize>,
+) -> Result<ArgMatches, clap::Error> {
+    let parsed = command().try_get_matches_from(args);
+    match parsed.as_ref().map_err(clap::Error::kind) {
+        Err(ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => {
+            grouped(fitted(command(), width), width).try_get_matches_from(args)
+        }
+        _ => parsed,
+    }
+}
+
 /// Lists the commands in groups.
-pub fn grouped(command: Command, width: Option<usize>) -> Command {
+fn grouped(command: Command, width: Option<usize>) -> Command {
     let width = width.or(Some(READABLE));
     let names = command.get_subcommands().map(|verb| verb.get_name().len());
     let indent = names.max().unwrap_or_default() + 4;
@@ -115,7 +134,7 @@ pub fn grouped(command: Command, width: Option<usize>) -> Command {
 }
 
 /// Lays out the long help of a command and its subcommands for a terminal of this width.
-pub fn fitted(command: Command, width: Option<usize>) -> Command {
+fn fitted(command: Command, width: Option<usize>) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let command = names
         .into_iter()

@@ -146,11 +146,10 @@ pub fn run(args: &[OsString], roles: Roles) -> u8 {
     if let Some(completed) = candidates::answer(args) {
         return exit(completed);
     }
-    let width = terminal::width();
-    let command = help::grouped(help::fitted(Cli::command(), width), width);
     let args = std::iter::once(OsStr::new("memctl")).chain(args.iter().map(OsString::as_os_str));
-    let parsed =
-        command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let args: Vec<&OsStr> = args.collect();
+    let parsed = help::parse(Cli::command, &args, terminal::width())
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         // clap reports `--help` and `--version` as errors too.
