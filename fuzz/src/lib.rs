@@ -82,7 +82,7 @@ pub fn settings() -> Settings {
         "MEMCTL_SOCKET_DIR" => Some(home().join("sockets").into()),
         _ => None,
     };
-    config::load(&env, Ok(Some(home())), &Vec::new).expect("a data dir")
+    config::load(&env, Ok(Some(home())), &|_| Vec::new()).expect("a data dir")
 }
 
 /// Captures a payload as a hook does, and checks the event.

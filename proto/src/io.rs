@@ -1,9 +1,12 @@
 //! The blocking client side: one request, one reply.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use crate::frame::{self, HEADER};
 use crate::{Reply, Request};
+
+/// A reply to an event has 39 bytes.
+const USUAL_REPLY: usize = 128;
 
 /// Sends `request` and reads its reply. The stream's timeouts apply.
 ///
@@ -25,6 +28,8 @@ pub fn call_while(
 ) -> io::Result<Reply> {
     stream.write_all(&frame::encode_as(request.version(), request).map_err(invalid)?)?;
     work();
+    // Most replies are short, and arrive with their header. Nothing follows a reply.
+    let mut stream = BufReader::with_capacity(USUAL_REPLY, stream);
     let mut header = [0; HEADER];
     stream.read_exact(&mut header)?;
     let mut body = vec![0; frame::body_len(&header).map_err(invalid)?];

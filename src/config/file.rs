@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Env, ProjectDir};
-use crate::files;
+use crate::files::{self, RealPaths};
 
 /// Below the home directory.
 const OWN_FILE: &str = ".config/memctl/config.toml";
@@ -61,15 +61,16 @@ impl Files {
         env: Env,
         account_home: Result<Option<&Path>, String>,
         projects: &dyn Fn() -> Vec<ProjectDir>,
+        real_paths: &RealPaths,
     ) -> Files {
         let mut files = Files::default();
         match &account_home {
-            Ok(home) => files.own = home.map(|home| own_file(home, projects)),
+            Ok(home) => files.own = home.map(|home| own_file(home, projects, real_paths)),
             Err(why) => files.unknown_home = Some(why.clone()),
         }
         match named_by_environment(env) {
             Ok(Some(path)) if files.own.as_ref().is_none_or(|own| own.path != path) => {
-                let canonical = canonical(&path);
+                let canonical = real_paths.resolve(&path);
                 if files.own.as_ref().is_some_and(|own| own.canonical == canonical) {
                     return files;
                 }
@@ -131,12 +132,16 @@ fn is_named(env: Env) -> bool {
     env("MEMCTL_CONFIG").is_some_and(|file| !file.is_empty())
 }
 
-fn own_file(home: &Path, projects: &dyn Fn() -> Vec<ProjectDir>) -> ConfigFile {
+fn own_file(
+    home: &Path,
+    projects: &dyn Fn() -> Vec<ProjectDir>,
+    real_paths: &RealPaths,
+) -> ConfigFile {
     let path = own_path(home);
     let (canonical, content, distrust) = match open(&path) {
         Ok(open) => {
-            let home = fs::canonicalize(home).unwrap_or_else(|_| home.to_owned());
-            let canonical = canonical(&path);
+            let home = real_paths.resolve(home);
+            let canonical = real_paths.resolve(&path);
             let distrust = distrust(&canonical, &home, &open.metadata).or_else(|| {
                 let inside = projects().iter().any(|project| project.owns(&canonical, Some(&home)));
                 inside.then(|| format!("{} is inside the project", path.display()))
@@ -194,20 +199,6 @@ fn open(path: &Path) -> Result<Opened, Content> {
     Ok(Opened { content, metadata })
 }
 
-/// The path with symbolic links resolved, as far as it exists.
-pub fn canonical(path: &Path) -> PathBuf {
-    // Reading one entry is cheaper than resolving each of its components.
-    let mut present = path.ancestors().filter(|dir| dir.symlink_metadata().is_ok());
-    let exists = present.find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
-    match exists {
-        Some((dir, resolved)) => match path.strip_prefix(dir) {
-            Ok(rest) if !rest.as_os_str().is_empty() => resolved.join(rest),
-            _ => resolved,
-        },
-        None => path.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -247,7 +238,8 @@ mod tests {
             let get = |name: &str| {
                 env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v.as_os_str()))
             };
-            Files::read(&get, Ok(Some(&self.path)), &|| project.iter().cloned().collect())
+            let projects = || project.iter().cloned().collect();
+            Files::read(&get, Ok(Some(&self.path)), &projects, &RealPaths::default())
         }
 
         fn distrust(&self, project: Option<ProjectDir>) -> String {

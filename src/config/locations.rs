@@ -7,8 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::canonical;
 use super::{Env, ProjectDir};
+use crate::files::RealPaths;
 use crate::paths::{Paths, Roots};
 use crate::text::quote;
 
@@ -22,8 +22,8 @@ pub struct Location {
 }
 
 impl Location {
-    fn new(variable: &'static str, path: &Path) -> Location {
-        Location { variable, path: path.to_owned(), canonical: canonical(path) }
+    fn new(variable: &'static str, path: &Path, real_paths: &RealPaths) -> Location {
+        Location { variable, path: path.to_owned(), canonical: real_paths.resolve(path) }
     }
 
     /// Why the directory is not used in a session of this project.
@@ -45,14 +45,15 @@ pub fn chosen(
     roots: &Roots,
     paths: &Paths,
     account_home: Option<&Path>,
+    real_paths: &RealPaths,
 ) -> Result<Vec<Location>, String> {
     let mut found = Vec::new();
     let data_variable = roots.data_dir_variable();
     if data_variable != "HOME" || roots.home.as_deref().map(Path::new) != account_home {
-        found.push(Location::new(data_variable, paths.data()));
+        found.push(Location::new(data_variable, paths.data(), real_paths));
     }
     if roots.socket_dir.as_ref().is_some_and(|dir| !dir.is_empty()) {
-        found.push(Location::new("MEMCTL_SOCKET_DIR", paths.sockets()));
+        found.push(Location::new("MEMCTL_SOCKET_DIR", paths.sockets(), real_paths));
     }
     match found.iter().find(|location| !location.path.is_absolute()) {
         Some(Location { variable, path, .. }) => {

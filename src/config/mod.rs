@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
+use crate::files::RealPaths;
 use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
 pub use child_env::{
@@ -289,15 +290,16 @@ impl Settings {
 pub fn load(
     env: Env,
     account_home: Result<Option<PathBuf>, String>,
-    projects: &dyn Fn() -> Vec<ProjectDir>,
+    projects: &dyn Fn(&RealPaths) -> Vec<ProjectDir>,
 ) -> Result<Settings, String> {
+    let real_paths = &RealPaths::default();
     let found_projects = OnceCell::new();
-    let projects = &|| found_projects.get_or_init(projects).clone();
+    let projects = &|| found_projects.get_or_init(|| projects(real_paths)).clone();
     let roots = locations::roots(env);
     let paths = Paths::new(&roots)?;
     let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
     let account_ref = account_home.as_ref().map(Option::as_deref).map_err(Clone::clone);
-    let files = Files::read(env, account_ref, projects);
+    let files = Files::read(env, account_ref, projects, real_paths);
     let account_home = account_home.ok().flatten();
     let mut config = Config::from(env, &files);
     if let Some(home) = &account_home {
@@ -311,7 +313,7 @@ pub fn load(
         [&files.own, &files.moved].into_iter().flatten().any(|file| exists(&file));
     let (own_config, distrust) = files.own.map(|file| (file.path, file.distrust)).unzip();
     let public_config = files.moved.map(|file| file.path).or_else(|| own_config.clone());
-    let locations = locations::chosen(&roots, &paths, account_home.as_deref());
+    let locations = locations::chosen(&roots, &paths, account_home.as_deref(), real_paths);
     let mut settings = Settings {
         config,
         paths,

@@ -200,7 +200,7 @@ mod tests {
             vars.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
         };
         let home = Ok(Some(dir.path().to_owned()));
-        let settings = super::super::load(&env, home, &Vec::new).unwrap();
+        let settings = super::super::load(&env, home, &|_| Vec::new()).unwrap();
         set(&file(&settings).unwrap(), "A", &Secret::new("file")).unwrap();
         let check = |names: &[&str], expected: Option<(&str, KeySource)>| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();

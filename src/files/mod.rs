@@ -8,6 +8,7 @@
 //! [`open_regular`] is for files outside of these directories, whose paths may contain links.
 
 mod place;
+mod real_paths;
 mod root;
 mod stat;
 
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 use nix::fcntl::OFlag;
 
 pub use place::Place;
+pub use real_paths::RealPaths;
 pub use root::{Privacy, Root};
 pub use stat::{FileId, Stat};
 

@@ -5,8 +5,8 @@
 //! network directories, who are not in that file.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,16 +29,18 @@ const NOT_FOUND: i32 = 2;
 /// # Errors
 /// A message if `getent` fails or does not answer in time.
 pub fn account_home(uid: u32) -> Result<Option<PathBuf>, String> {
-    match home_in(&fs::read(PASSWD).unwrap_or_default(), uid) {
+    let passwd = File::open(PASSWD).ok();
+    match passwd.and_then(|file| home_in(BufReader::new(file), uid)) {
         Some(home) => Ok(Some(home)),
         None => ask(Path::new(GETENT), uid, TIMEOUT),
     }
 }
 
 /// The home directory of the first entry of `uid`: `name:password:uid:gid:comment:home:shell`.
-fn home_in(passwd: &[u8], uid: u32) -> Option<PathBuf> {
+/// Reads no further than that.
+fn home_in(passwd: impl BufRead, uid: u32) -> Option<PathBuf> {
     let uid = uid.to_string();
-    passwd.split(|byte| *byte == b'\n').find_map(|line| {
+    passwd.split(b'\n').map_while(Result::ok).find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':').skip(2);
         let home = (fields.next()? == uid.as_bytes()).then(|| fields.nth(2))??;
         Some(PathBuf::from(OsStr::from_bytes(home)))
@@ -82,7 +84,7 @@ fn ask(getent: &Path, uid: u32, timeout: Duration) -> Result<Option<PathBuf>, St
     }
     let status = child.wait().map_err(|e| fail(&e))?;
     match status.code() {
-        Some(0) => Ok(home_in(&answer, uid)),
+        Some(0) => Ok(home_in(&answer[..], uid)),
         Some(NOT_FOUND) => Ok(None),
         _ => Err(fail(&format!("{} failed: {status}", getent.display()))),
     }
@@ -90,6 +92,7 @@ fn ask(getent: &Path, uid: u32, timeout: Duration) -> Result<Option<PathBuf>, St
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -99,7 +102,7 @@ mod tests {
         let passwd = b"root:x:0:0:root:/root:/bin/sh\nbroken\n\
             a:x:1000:5:A, B:/home/a b:/bin/sh\ntwin:x:1000:5::/evil:/bin/sh\nb:x:1001:5::\n";
         let check = |uid, want: Option<&str>| {
-            assert_eq!(home_in(passwd, uid), want.map(PathBuf::from), "{uid}");
+            assert_eq!(home_in(&passwd[..], uid), want.map(PathBuf::from), "{uid}");
         };
         check(0, Some("/root"));
         check(1000, Some("/home/a b"));

@@ -158,8 +158,9 @@ fn is_home_or_top(root: &Path) -> bool {
 /// A message if no data dir can be determined.
 pub fn settings(dirs: &[&Path]) -> Result<Settings, String> {
     let account_home = process::account_home();
-    config::load(&config::process_env, account_home, &|| {
-        dirs.iter().map(|dir| dir_of(dir)).collect()
+    config::load(&config::process_env, account_home, &|real_paths| {
+        let real = |dir: &Path| real_paths.without_links(dir).unwrap_or_else(|| resolve(dir));
+        dirs.iter().map(|dir| project_dir(real(dir))).collect()
     })
 }
 
@@ -172,7 +173,11 @@ pub fn head(dir: &Path) -> Option<Head> {
 
 /// The root of the repository that contains `dir`, or `dir` itself.
 pub fn dir_of(dir: &Path) -> ProjectDir {
-    let dir = resolve(dir);
+    project_dir(resolve(dir))
+}
+
+/// As [`dir_of`], without symbolic links in `dir`.
+fn project_dir(dir: PathBuf) -> ProjectDir {
     match repository(&dir) {
         Some(repository) => ProjectDir { path: repository.root, is_repository: true },
         None => ProjectDir { path: dir, is_repository: false },

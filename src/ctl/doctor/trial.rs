@@ -268,7 +268,7 @@ mod tests {
     fn the_local_agent_passes_the_trial() {
         let dir = tempfile::tempdir().unwrap();
         let home = |name: &str| (name == "HOME").then(|| dir.path().into());
-        let settings = crate::config::load(&home, Ok(None), &Vec::new).unwrap();
+        let settings = crate::config::load(&home, Ok(None), &|_| Vec::new()).unwrap();
         let found = evaluate("extractive", &run_trial(&settings, Backend::Extractive));
         assert_eq!(found.level, Level::Ok, "{found:?}");
         assert!(found.message.contains("1 observation and a summary"), "{found:?}");
