@@ -10,6 +10,8 @@ use crate::text::Words;
 const MAX_VALUE: usize = 3;
 /// Letters that two forms of one word share at least.
 const MIN_BEGINNING: usize = 5;
+/// Before a participle: `nginx is being retired`.
+const PASSIVE: Words = Words("being|been|gets|got");
 /// Words of the older statement, beside those it shares with the newer one, that may be lost.
 const MAX_LOST: usize = 3;
 
@@ -102,7 +104,13 @@ fn of_clause<'a>(words: &[&'a Word], follows: bool) -> Vec<Retired<'a>> {
         let later_more =
             word.is(Role::Never) && words[at + 1..].iter().any(|word| word.is(Role::More));
         let ne_plus = word.text == "ne" && words[at + 1..].iter().any(|word| word.text == "plus");
-        if word.is(Role::Neg) {
+        let is_passive = at > 0
+            && word.text.ends_with("ed")
+            && (words[at - 1].is(Role::Copula) || PASSIVE.are(&words[at - 1].text));
+        if word.is(Role::Neg) && is_passive {
+            // `nginx is being retired upstream`
+            add(&words[..at], Vec::new());
+        } else if word.is(Role::Neg) {
             add(&words[at + 1..], content(&words[..at]));
         } else if later_more || ne_plus {
             // `the board does not use I2C any more`: the verb is no part of the subject.

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use super::replaced;
 use super::statement::Statement;
 use crate::text::{Words, sentences};
-use part::{Part, Value, is_short_name, parts, same};
+use part::{Part, Value, is_short_name, is_version, parts, same};
 
 /// Longer requests are tasks. What they say in passing replaces nothing.
 const MAX_REQUEST: usize = 400;
@@ -124,9 +124,12 @@ impl<'a> Turn<'a> {
         for (at, part) in self.parts.iter().enumerate().filter(|(_, part)| !part.is_out) {
             let named = self.names_given_up(part, newer);
             if self.has_other_value(part, newer) {
-                values.extend(part.values.iter().cloned());
+                let is_replaced = |v: &&Value| newer.parts.iter().any(|new| new.has_kind_of(v));
+                values.extend(part.values.iter().filter(is_replaced).cloned());
             } else if !named.is_empty() {
                 names.extend(named);
+            } else if let versions @ [_, ..] = &self.names_another_version(part, newer)[..] {
+                names.extend(versions.iter().cloned());
             } else if self.names_another(part, newer) {
                 names.extend(part.topic[1..].iter().cloned());
             } else {
@@ -137,8 +140,7 @@ impl<'a> Turn<'a> {
         }
         // The other parts of the turn repeat what is out.
         for (at, part) in self.parts.iter().enumerate() {
-            let repeats = !part.values.is_empty()
-                && part.values.iter().all(|value| values.iter().any(|v| v.is(value)))
+            let repeats = part.values.iter().any(|value| values.iter().any(|v| v.is(value)))
                 || names.iter().any(|name| part.topic.iter().any(|stem| same(stem, name)));
             let is_of_subject = part.topic.iter().any(|stem| subjects.contains(stem));
             if repeats && is_of_subject {
@@ -206,10 +208,11 @@ impl<'a> Turn<'a> {
             if old.is_asked && !is_wanted {
                 return false;
             }
-            if is_revised {
+            // `forget the 8`
+            if is_revised || newer.revises && is_old_told {
                 return true;
             }
-            if !newer.changes && !is_old_told {
+            if !newer.changes && !is_old_told && !new.tells_change() {
                 return false;
             }
             let of_new = newer.subject(new);
@@ -273,7 +276,27 @@ impl<'a> Turn<'a> {
         };
         let is_told = newer.parts.iter().any(|part| tells(&part) && !part.keeps());
         let is_changed = newer.changes || said().any(|part| begins(&part));
-        if is_told && is_changed { named } else { Vec::new() }
+        // `Envoy serves all routes, the Traefik charts are removed`
+        let is_over = said().any(|part| {
+            part.tells_end()
+                && part.topic.iter().any(is_named)
+                && newer
+                    .parts
+                    .iter()
+                    .any(|other| other.is_asked && other.first().is_some_and(is_named))
+        });
+        if is_over || is_told && is_changed { named } else { Vec::new() }
+    }
+
+    /// `we're on GRCh38 now`, after `align against GRCh37`.
+    fn names_another_version(&self, old: &Part, newer: &Turn) -> Vec<String> {
+        let is_new = |stem: &String| {
+            newer.parts.iter().any(|part| match &part.topic[..] {
+                [name] => part.tells_change() && is_version(stem, name),
+                _ => false,
+            })
+        };
+        old.topic.iter().filter(|stem| is_new(stem)).cloned().collect()
     }
 
     /// `the store is CouchDB now`, after `the store is SQLite`: a short statement with the same beginning that

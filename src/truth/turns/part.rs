@@ -256,6 +256,10 @@ impl Part<'_> {
             && told().any(|word| first.is_some_and(|first| same(first, &word.stem)))
     }
 
+    pub fn has_kind_of(&self, value: &Value) -> bool {
+        self.values.iter().any(|own| own.is_of_kind(value))
+    }
+
     pub fn shares_value(&self, other: &Part) -> bool {
         self.values.iter().any(|value| other.values.iter().any(|v| v.is(value)))
     }
@@ -272,9 +276,11 @@ impl Part<'_> {
 
     /// Whether it has another value of a kind that both say: a unit, a day, a sum of money.
     pub fn has_other_measure(&self, old: &Part) -> bool {
-        let is_said = |value: &Value| !value.is_bare();
-        let fits = |v: &Value| old.values.iter().any(|o| o.kind == v.kind && !o.is(v));
-        !self.shares_value(old) && self.values.iter().any(|v| is_said(v) && fits(v))
+        self.values.iter().any(|value| {
+            let mut of_kind = old.values.iter().filter(|v| v.kind == value.kind).peekable();
+            let is_said = !value.is_bare() && of_kind.peek().is_some();
+            is_said && !of_kind.any(|old| self.values.iter().any(|new| new.is(old)))
+        })
     }
 
     /// Whether its words say that something holds from now on, or not any more.
@@ -345,6 +351,18 @@ pub fn same(a: &str, b: &str) -> bool {
         && rest(short) <= MAX_ENDING
         && rest(long) <= MAX_ENDING;
     is_form || is_short_name(short, long)
+}
+
+/// `grch37` and `grch38`: names that differ in their last number alone.
+pub fn is_version(a: &str, b: &str) -> bool {
+    const MIN_LETTERS: usize = 3;
+    let name =
+        |text: &'_ str| text.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
+    let letters = name(a);
+    a != b
+        && letters.len() < a.len()
+        && letters == name(b)
+        && letters.chars().filter(|c| c.is_alphabetic()).count() >= MIN_LETTERS
 }
 
 /// `fly` and `fly.io`, `mongo` and `mongodb`, `nginx` and `ingress-nginx`.

@@ -60,6 +60,47 @@ fn the_same_measure_without_a_word_of_change() {
 }
 
 #[test]
+fn a_part_with_several_values_goes_if_one_of_them_is_replaced() {
+    check(
+        ("episodes are published on Thursdays", "Episodes appear on Thursdays at 05:00."),
+        ("publishing slides, episodes on Fridays now", "Episodes appear on Fridays at 05:00."),
+        &["episodes are published on Thursdays", "Episodes appear on Thursdays at 05:00."],
+    );
+    // What is counted otherwise stays.
+    check(
+        (
+            "requests time out after 30 seconds, and we try three times",
+            "The timeout is 30 seconds.",
+        ),
+        ("people wait too long, 8 s is all it gets", "The timeout is 8 s now."),
+        &["requests time out after 30 seconds", "The timeout is 30 seconds."],
+    );
+}
+
+#[test]
+fn another_version_of_a_name() {
+    check(
+        ("align against GRCh37", "Alignment uses GRCh37."),
+        ("we're on GRCh38 now", "The reference is GRCh38."),
+        &["align against GRCh37", "Alignment uses GRCh37."],
+    );
+    check(
+        ("web01 serves the shop", "The shop is on web01."),
+        ("install the agent on web02 now", "The agent runs on web02."),
+        &[],
+    );
+}
+
+#[test]
+fn a_participle_says_what_goes() {
+    check(
+        ("one minor version behind upstream", "We stay behind upstream."),
+        ("nginx is being retired upstream, we go with Traefik", "Traefik is the ingress."),
+        &[],
+    );
+}
+
+#[test]
 fn what_says_what_the_subject_is() {
     check(
         ("the ingress controller is Nginx", "The ingress controller is Nginx."),
