@@ -42,6 +42,10 @@ rows! {
     Requested = "requested",
     /// Nobody has to do it: `no need to`.
     Needless = "needless",
+    /// Before a deed that has no doer, `must be set`: `must`.
+    Modal = "modal",
+    /// A deed outside of the code: `be verified`, `be rotated`.
+    Handled = "handled",
     /// The assistant cannot do what the sentence before asks for: `I can't do that`.
     Handoff = "handoff",
     /// What comes next: `next up`, `ready for`.
@@ -139,6 +143,20 @@ impl<'a> Marked<'a> {
     /// Whether it names something that was left undone without being asked to.
     pub fn defers(&self) -> bool {
         self.has_beyond_git(Mark::Deferred) && !self.has(Mark::Requested) && self.names_something()
+    }
+
+    /// Whether something must be done and nobody is named: `X must also be verified`.
+    pub fn must_be_handled(&self) -> bool {
+        const NEAR: usize = 8;
+        // `Rows that must be checked are listed`.
+        const RELATIVE: [&str; 6] = ["that", "which", "who", "die", "qui", "che"];
+        let is_relative = |modal: &Found<Mark>| {
+            let before = modal.start.checked_sub(1).and_then(|at| self.words.get(at));
+            before.is_some_and(|word| RELATIVE.contains(&word.as_str()))
+        };
+        self.all(Mark::Modal).filter(|modal| !is_relative(modal)).any(|modal| {
+            self.all(Mark::Handled).any(|deed| (modal.end..=modal.end + NEAR).contains(&deed.start))
+        })
     }
 
     pub fn begins(&self, mark: Mark) -> bool {

@@ -47,7 +47,7 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         return None;
     }
     let text = Text::new(sentence);
-    if holds_back(sentence) {
+    if holds_back(sentence) && !text.has(Marker::Reports) {
         return Some(Kind::Hold);
     }
     if text.has(Marker::Temporary) || is_reported(sentence, &text) {
@@ -69,7 +69,8 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
             && (is_plain(&text)
                 || !clauses.iter().any(|one| one.begins(Marker::Verb))
                     && !is_troubled(&text)
-                    && clauses.first().is_some_and(is_plain))
+                    && (clauses.first().is_some_and(is_plain)
+                        || clauses.iter().any(holds_everywhere)))
     };
     match place {
         _ if denies && is_strong && text.has(Marker::Deny) => Some(Kind::Correction),
@@ -85,15 +86,14 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
 fn holds_back(sentence: &str) -> bool {
     const YET: [&str; 9] =
         ["yet", "noch", "encore", "todavía", "aún", "ainda", "ancora", "пока", "henüz"];
-    let (label, order) = sentence.split_once(": ").unwrap_or(("", sentence));
+    let order = sentence.split_once(": ").map_or(sentence, |(_, order)| order);
     let is_order = |clause: &Text| {
         clause.has(Marker::Dont)
             && !clause.has(Marker::NotOrder)
             && clause.words().any(|word| YET.contains(&word))
     };
     // The reason follows.
-    !Text::new(label).has(Marker::Reports)
-        && clauses(order).split_last().is_some_and(|(_, before)| before.iter().any(is_order))
+    clauses(order).split_last().is_some_and(|(_, before)| before.iter().any(is_order))
 }
 
 /// The parts between commas, without leading conjunctions.
@@ -216,12 +216,43 @@ fn protects(text: &Text) -> bool {
         && (text.has(Marker::Forbid) || retires())
 }
 
+/// A clause of the first prompt that holds for the whole project: `checkpoints only in /mnt/ckpt`.
+fn holds_everywhere(clause: &Text) -> bool {
+    names_a_place(clause) || names_a_bound(clause)
+}
+
+/// `iOS 17 at least`
+fn names_a_bound(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 6;
+    (clause.has(Marker::Platform) || clause.has(Marker::Tool))
+        && clause.has(Marker::Bound)
+        && has_digit(clause)
+        && clause.length() <= MAX_WORDS
+        && is_statement(clause)
+}
+
+fn names_a_place(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 8;
+    let is_path = |pair: [&str; 2]| pair[0] == "/" && pair[1].contains(char::is_alphanumeric);
+    let tokens: Vec<&str> = clause.tokens().collect();
+    let has_path = tokens.windows(2).any(|pair| is_path([pair[0], pair[1]]));
+    has_path
+        && clause.has(Marker::Limit)
+        && !clause.begins(Marker::Limit)
+        && clause.length() <= MAX_WORDS
+        && is_statement(clause)
+}
+
 /// Neither a request, nor a report, nor about one spot.
 fn is_statement(clause: &Text) -> bool {
     ![Marker::Verb, Marker::Runs, Marker::Clause].iter().any(|marker| clause.begins(*marker))
         && !is_troubled(clause)
         && !is_about_a_spot(clause)
         && !begins_with_actor(clause)
+}
+
+fn has_digit(text: &Text) -> bool {
+    text.words().any(|word| word.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// What users of the product do is a requirement of the product.

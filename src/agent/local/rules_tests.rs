@@ -343,9 +343,12 @@ fn requests_reports_and_local_remarks_are_no_rules() {
 fn constraints_in_plain_words_hold_in_a_first_prompt() {
     let sentences = [
         // A version that must not fall.
+        "mínimo Android 10, no lo subas",
         // A team of one, and the place of files.
         "Merge directly to main, nobody else works here",
         "commits directos a main, aquí trabajo solo yo",
+        "weights only in /data/weights, the home is full",
+        "веса только в /data/weights, дома нет места",
         // One per another.
         "one branch per ticket, one commit per PR",
         "ブランチは fix/番号、1 チケット 1 コミット",

@@ -49,8 +49,19 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
             for (line, text) in part.lines.iter().enumerate() {
                 let from_end = from_end + part.lines.len() - 1 - line;
                 let marked = Marked::read(&text.text);
-                if let Some(kind) = said(part, &marked, from_end, worked) {
-                    let step = Step { said: true, ..step(&text.text, kind) };
+                let handed = part
+                    .lines
+                    .get(line + 1)
+                    .is_some_and(|next| Marked::read(&next.text).has(Mark::Handoff));
+                if let Some(kind) = said(part, &marked, from_end, worked, handed) {
+                    let text = match kind {
+                        StepKind::ForUser => with_subject(part, line, &marked),
+                        StepKind::Stated if points_back(&marked) => {
+                            with_sentence_before(part, line)
+                        }
+                        _ => text.text.clone(),
+                    };
+                    let step = Step { said: true, ..step(&text, kind) };
                     found.push(Found { step, at: (at, line) });
                 }
             }
@@ -58,6 +69,44 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
     }
     found.retain(|found| !found.step.text.is_empty());
     without_repeats(found, |found| &found.step)
+}
+
+/// The sentence; if it names nothing, with the one before that does: `Add it under Secrets.`
+fn with_subject(part: &Part, line: usize, marked: &Marked<'_>) -> String {
+    let before = line.checked_sub(1).and_then(|before| part.lines.get(before));
+    match before.map(|line| line.text.as_str()) {
+        Some(before)
+            if !marked.names_something()
+                && Marked::read(before).names_something()
+                && before.chars().count() + marked.text.chars().count() < MAX_CHARS =>
+        {
+            format!("{before} {}", marked.text)
+        }
+        _ => marked.text.to_owned(),
+    }
+}
+
+/// `Das ist noch offen.`: a short sentence whose subject is a pronoun and that names nothing.
+fn points_back(marked: &Marked<'_>) -> bool {
+    const MAX_WORDS: usize = 7;
+    const PRONOUNS: [&str; 24] = [
+        "this", "that", "these", "those", "it", "they", "both", "das", "dies", "es", "diese",
+        "beides", "cela", "ça", "ceci", "eso", "esto", "isso", "isto", "questo", "это", "这",
+        "これ", "이것",
+    ];
+    let first = marked.words.first().map(String::as_str).unwrap_or_default();
+    PRONOUNS.contains(&first) && marked.words.len() <= MAX_WORDS && !marked.names_something()
+}
+
+/// The sentence with the one before it in its paragraph.
+fn with_sentence_before(part: &Part, line: usize) -> String {
+    let text = &part.lines[line].text;
+    match line.checked_sub(1).map(|before| &part.lines[before].text) {
+        Some(before) if before.chars().count() + text.chars().count() < MAX_CHARS => {
+            format!("{before} {text}")
+        }
+        _ => text.clone(),
+    }
 }
 
 /// All steps: those of the message, then open tasks of the client's list and steps of plans that were
@@ -90,10 +139,14 @@ fn announced(part: &Part, at: usize, found: &mut Vec<Found>) {
     let kind = if for_user { StepKind::ForUser } else { StepKind::Stated };
     for (line, text) in part.lines.iter().enumerate() {
         let marked = Marked::read(&text.text);
+        let explains = !is_listed(part)
+            && line > 0
+            && !(marked.has(Mark::Must) || marked.orders(Mark::Imperative) || marked.states());
         let dropped = text.ticked == Some(true)
             || marked.begins(Mark::Nothing)
             || marked.is_question()
-            || marked.has(Mark::Offer);
+            || marked.has(Mark::Offer)
+            || explains;
         if !dropped {
             let follows = !for_user && marked.names_unit();
             let kind = if follows { StepKind::FollowUp } else { kind };
@@ -109,7 +162,7 @@ fn listed(part: &Part, at: usize, from_end: usize, found: &mut Vec<Found>) {
     let for_user = from_end <= NEAR && !is_silent(part) && lead.has(Mark::Must) && !lead.is_open();
     for (line, text) in part.lines.iter().enumerate() {
         // In a list of changes, an order may be the name of one.
-        let said = || said(part, &Marked::read(&text.text), from_end, false);
+        let said = || said(part, &Marked::read(&text.text), from_end, false, false);
         let step = match text.ticked {
             Some(true) => None,
             Some(false) => Some(step(&text.text, StepKind::Stated)),
@@ -136,8 +189,15 @@ fn is_silent(part: &Part) -> bool {
     part.announced == Some(Heading::Usage) || part.label() == Some(Label::Cause)
 }
 
-/// The kind of step that a sentence states without a heading.
-fn said(part: &Part, marked: &Marked<'_>, from_end: usize, worked: bool) -> Option<StepKind> {
+/// The kind of step that a sentence states without a heading. `handed`: the next sentence says that the
+/// assistant cannot do it.
+fn said(
+    part: &Part,
+    marked: &Marked<'_>,
+    from_end: usize,
+    worked: bool,
+    handed: bool,
+) -> Option<StepKind> {
     if from_end > NEAR || is_silent(part) {
         return None;
     }
@@ -156,6 +216,11 @@ fn said(part: &Part, marked: &Marked<'_>, from_end: usize, worked: bool) -> Opti
         if does && (worked || very_near && names) {
             return Some(StepKind::ForUser);
         }
+    }
+    let handed = handed || marked.has(Mark::Handoff);
+    let is_handled = marked.must_be_handled() || handed && marked.has(Mark::Must);
+    if worked && very_near && is_handled && (names || handed) && !needless {
+        return Some(StepKind::ForUser);
     }
     if !worked {
         return (very_near && (is_listed(part) || names) && marked.states())

@@ -83,6 +83,16 @@ fn what_is_said_to_be_left_is_a_step() {
 }
 
 #[test]
+fn a_step_of_pronouns_is_told_with_the_sentence_before() {
+    let links = "Symlinks werden verfolgt, eine Schleife würde den Stack sprengen.";
+    let step = format!("{links} Das ist noch offen.");
+    check(&format!("`scan` läuft jetzt rekursiv. {step}"), &[(Stated, &step)]);
+    check("Fixed it. The docs are still open.", &[(Stated, "The docs are still open.")]);
+    let chromium = "I couldn't run the visual tests because Chromium isn't installed here.";
+    check(&format!("Fixed it. {chromium}"), &[(Stated, chromium)]);
+}
+
+#[test]
 fn what_is_left_in_other_languages() {
     for text in [
         "Es fehlt noch die Doku.",
@@ -151,6 +161,41 @@ fn work_that_is_not_pushed_is_a_state_and_no_step() {
         "I added it.\n\nNot pushed: you have to run `git push`.",
         &[(ForUser, "Not pushed: you have to run `git push`.")],
     );
+}
+
+#[test]
+fn a_deed_without_a_doer_is_left_to_the_user() {
+    for text in [
+        "The sender post@acme.example must also be verified at the mail provider.",
+        "The hook has to be stored as connection `chat_ops`; until then it only logs.",
+        "Then `git push` and `make release` should be all it takes.",
+        "Im Dashboard muss `STRIPE_KEY` noch hinterlegt werden.",
+        "Le secret `API_KEY` doit encore être renouvelé.",
+        "El certificado de `api.acme` debe ser renovado.",
+        "A chave `API_KEY` precisa ser rotacionada.",
+        "La chiave `API_KEY` deve ancora essere ruotata.",
+        "На сервере нужно ещё перезапустить `worker`.",
+        "`API_KEY` 需要在控制台轮换。",
+        "عليك تشغيل `make ios` من جهازك.",
+        "البناء غير ممكن هنا، فعليك تشغيل `make ios` من جهازك.",
+        "وأرجو أن تتأكد من العنوان `post@acme.example`.",
+        "Den Eintrag `meier99` müsstest du noch prüfen.",
+        "`API_KEY` panelde yenilenmeli.",
+    ] {
+        check(&format!("OK.\n\n{text}"), &[(ForUser, text)]);
+    }
+    check(
+        "The history keeps the key, so the key has to be rotated. I can't do that from here.",
+        &[(ForUser, "The history keeps the key, so the key has to be rotated.")],
+    );
+    for text in [
+        "The key has to be sorted.",
+        "The rows must be unique in `a.sql`.",
+        "I left out `a.rs`, as you asked.",
+        "Commit `1a2b3c4`, tests are green.",
+    ] {
+        check(&format!("I fixed the guard.\n\n{text}"), &[]);
+    }
 }
 
 #[test]
@@ -399,6 +444,7 @@ The webhook secret isn't in the vault yet; I used a placeholder in `config/prod.
 I haven't enabled the cron job: that takes a `kubectl apply -f cron.yaml` with admin rights.
 Deployment is yours: `make deploy ENV=prod`.
 One thing I couldn't do: the DNS record for `api.acme.dev` has to point to the new load balancer.
+For it to take effect, the nginx on `web1` must be reloaded.
 It takes effect after `systemctl restart worker`.
 The old table `events_v1` can be dropped once the backfill is through.
 Someone with admin rights has to approve the app in Entra.
@@ -421,6 +467,7 @@ Waiting for the certificate of `mail.acme.dev`.
 Please have a look at `schema.sql` before merging.
 PR #12 is open and waits for your review.
 The PR is up as a draft (#88); mark it ready when staging looks good.
+The password has to be changed by you in the admin panel.
 Das Secret `API_KEY` fehlt noch in den Repository-Einstellungen.
 Auf dem Server muss noch `systemctl restart app` laufen.
 Damit es greift, musst du einmal `npm ci` ausführen.

@@ -128,9 +128,22 @@ fn telling_sentence(turn: &Turn) -> Option<String> {
     let lines = turn.done.iter().chain(&turn.answer).flat_map(|block| &block.lines);
     let sentence = lines.flat_map(|line| sentences(line)).find(|sentence| {
         let length = sentence.chars().count();
-        (20..=MAX_TITLE + 40).contains(&length) && sentence.contains('`') && !is_vague(sentence)
+        (20..=MAX_TITLE + 40).contains(&length)
+            && sentence.contains('`')
+            && !is_vague(sentence)
+            && !leans(sentence)
     })?;
     Some(fit(sentence.trim_end_matches(['.', '。']), MAX_TITLE))
+}
+
+/// Whether a sentence refers to one before it.
+fn leans(sentence: &str) -> bool {
+    const LEANING: [&str; 16] = [
+        "This", "That", "These", "Those", "It", "They", "Then", "So", "But", "And", "Also", "Both",
+        "Das", "Dies", "Esto", "Cela",
+    ];
+    let first = sentence.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    LEANING.contains(&first) || sentence.ends_with([':', '?'])
 }
 
 fn with_file(text: &str, path: &str) -> String {
