@@ -204,7 +204,11 @@ impl RollUp {
         let is_talk = !turn.answer.is_empty() && is_small_talk(turn);
         let asks = turn.sender == Sender::User && !turn.continues && is_informative(&turn.request);
         // A complaint tells how it was then.
-        if asks && !is_talk && !turn.complains && !self.asks.iter().any(|ask| ask.text == turn.request) {
+        if asks
+            && !is_talk
+            && !turn.complains
+            && !self.asks.iter().any(|ask| ask.text == turn.request)
+        {
             self.asks.push(Said { id, text: turn.request.clone() });
         }
         for commit in &evidence.commits {
