@@ -160,7 +160,7 @@ pub fn replace(
                 })
             })
         })?;
-        testpoint::at("forget.removed");
+        testpoint::at("forget.replaced");
     }
     Ok(())
 }

@@ -108,6 +108,7 @@ const ELSEWHERE: &[&str] = &[
     "edit.changed",
     "edit.read",
     "forget.removed",
+    "forget.replaced",
     "project.changing",
     "project.changed",
     "project.moved",

@@ -308,7 +308,7 @@ fn a_database_set_aside_that_contains_the_text_is_reported() {
     for args in [&["forget", "--query", SECRET][..], &["forget", "--query", SECRET, "--dry-run"]] {
         let output = w.memctl(args);
         let warnings =
-            [("damaged database", "corrupt-2"), ("database before a restore", "replaced-1")];
+            [("database before a restore", "replaced-1"), ("damaged database", "corrupt-2")];
         let warning = warnings.map(|(kind, dir)| {
             let dir = w.data().join(dir);
             let dir = dir.display();

@@ -63,6 +63,17 @@ fn traces(w: &World) -> Vec<String> {
 }
 
 #[test]
+fn a_killed_run_is_completed_by_the_next_one() {
+    let mut w = world();
+    let run = ["forget", "--text", SECRET, "--now", "--yes"];
+    w.set("MEMCTL_TESTPOINT", "forget.replaced=kill");
+    assert_eq!(w.memctl(&run).code, None);
+    w.set("MEMCTL_TESTPOINT", "");
+    w.memctl(&run).ok();
+    assert_eq!(traces(&w), [] as [&str; 0]);
+}
+
+#[test]
 fn a_text_goes_and_the_work_around_it_stays() {
     let w = world();
     let n_rows = memory(&w).len();
