@@ -81,7 +81,7 @@ fn question(turns: &[StoredTurn]) -> Option<Open> {
         |turn: &Turn| turn.sender == Sender::User && (!turn.defers || turn.evidence.has_change());
     let is_answered = turns[at + 1..].iter().any(|stored| answers(&stored.turn));
     let asks = stored.turn.asked.as_ref().filter(|_| !is_answered)?;
-    // `Shall I go ahead?` says nothing alone.
+    // `Go ahead?` says nothing alone.
     let is_empty = !WordSet::has_words(&asks.text, 3) && !names_something(&asks.text);
     let is_greeting = asks.options.is_empty() && (is_small_talk(&stored.turn) || is_empty);
     // After the work that was asked for, an offer of more is courtesy.

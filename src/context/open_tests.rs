@@ -227,7 +227,7 @@ fn a_question_that_names_nothing_is_not_told() {
         let question = Question { text: text.into(), ..Question::default() };
         Turn { asked: Some(question), ..committed() }
     };
-    check(vec![asks("Shall I go ahead?")], &[]);
+    check(vec![asks("Go ahead?")], &[]);
     let text = "Which index does the invoice cursor use?";
     check(vec![asks(text)], &[text]);
 }

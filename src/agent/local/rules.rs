@@ -47,7 +47,7 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         return None;
     }
     let text = Text::new(sentence);
-    if holds_back(sentence) && !text.has(Marker::Reports) {
+    if holds_back(sentence) {
         return Some(Kind::Hold);
     }
     if text.has(Marker::Temporary) || is_reported(sentence, &text) {
@@ -86,14 +86,15 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
 fn holds_back(sentence: &str) -> bool {
     const YET: [&str; 9] =
         ["yet", "noch", "encore", "todavía", "aún", "ainda", "ancora", "пока", "henüz"];
-    let order = sentence.split_once(": ").map_or(sentence, |(_, order)| order);
+    let (label, order) = sentence.split_once(": ").unwrap_or(("", sentence));
     let is_order = |clause: &Text| {
         clause.has(Marker::Dont)
             && !clause.has(Marker::NotOrder)
             && clause.words().any(|word| YET.contains(&word))
     };
     // The reason follows.
-    clauses(order).split_last().is_some_and(|(_, before)| before.iter().any(is_order))
+    !Text::new(label).has(Marker::Reports)
+        && clauses(order).split_last().is_some_and(|(_, before)| before.iter().any(is_order))
 }
 
 /// The parts between commas, without leading conjunctions.

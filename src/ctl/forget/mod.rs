@@ -86,7 +86,7 @@ Keys of --undo --json
 /// dropped, but a session that is still running is recorded from now on. Unreadable event files are
 /// always deleted at once. The client's own transcripts are not changed.
 ///
-/// With --text, the memories stay: [forgotten] takes the place of the text in each of them, in the queue, the
+/// With --text, the memories stay: `[forgotten]` takes the place of the text in each of them, in the queue, the
 /// spool and unreadable event files, and in all that is recorded, replayed, imported or restored later. For
 /// this, a salted hash of the text is kept.
 ///

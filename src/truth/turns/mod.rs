@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use super::replaced;
 use super::statement::Statement;
 use crate::text::{Words, sentences};
-use part::{Part, Value, is_short_name, is_version, parts, same};
+use part::{Part, Value, is_short_name, parts, same};
 
 /// Longer requests are tasks. What they say in passing replaces nothing.
 const MAX_REQUEST: usize = 400;
@@ -128,8 +128,6 @@ impl<'a> Turn<'a> {
                 values.extend(part.values.iter().filter(is_replaced).cloned());
             } else if !named.is_empty() {
                 names.extend(named);
-            } else if let versions @ [_, ..] = &self.names_another_version(part, newer)[..] {
-                names.extend(versions.iter().cloned());
             } else if self.names_another(part, newer) {
                 names.extend(part.topic[1..].iter().cloned());
             } else {
@@ -286,17 +284,6 @@ impl<'a> Turn<'a> {
                     .any(|other| other.is_asked && other.first().is_some_and(is_named))
         });
         if is_over || is_told && is_changed { named } else { Vec::new() }
-    }
-
-    /// `we're on GRCh38 now`, after `align against GRCh37`.
-    fn names_another_version(&self, old: &Part, newer: &Turn) -> Vec<String> {
-        let is_new = |stem: &String| {
-            newer.parts.iter().any(|part| match &part.topic[..] {
-                [name] => part.tells_change() && is_version(stem, name),
-                _ => false,
-            })
-        };
-        old.topic.iter().filter(|stem| is_new(stem)).cloned().collect()
     }
 
     /// `the store is CouchDB now`, after `the store is SQLite`: a short statement with the same beginning that

@@ -353,18 +353,6 @@ pub fn same(a: &str, b: &str) -> bool {
     is_form || is_short_name(short, long)
 }
 
-/// `grch37` and `grch38`: names that differ in their last number alone.
-pub fn is_version(a: &str, b: &str) -> bool {
-    const MIN_LETTERS: usize = 3;
-    let name =
-        |text: &'_ str| text.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
-    let letters = name(a);
-    a != b
-        && letters.len() < a.len()
-        && letters == name(b)
-        && letters.chars().filter(|c| c.is_alphabetic()).count() >= MIN_LETTERS
-}
-
 /// `fly` and `fly.io`, `mongo` and `mongodb`, `nginx` and `ingress-nginx`.
 pub fn is_short_name(short: &str, long: &str) -> bool {
     const ENDINGS: [&str; 6] = ["db", "sql", "js", "lang", "ql", "io"];
