@@ -1,6 +1,7 @@
 //! Edits the config file and the secrets file. Comments and formatting are kept, and the file is
 //! replaced atomically with mode 0600.
 
+use std::borrow::Cow;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -13,14 +14,11 @@ use super::parse::list_items;
 use super::unit::Unit;
 use crate::files;
 
-/// Sets a setting. Lists are written as arrays, counts as numbers. A list may be given as in the file
-/// (`["a", "b"]`) or as words with commas.
+/// Sets a setting. Lists are written as arrays, counts as numbers.
 ///
 /// # Errors
 /// A message if the value is invalid or the file cannot be read or written.
 pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
-    let words = if key.unit.is_list() { words_of_array(text) } else { None };
-    let text = words.as_deref().unwrap_or(text);
     keys::check(key, text)?;
     let item = toml_item(key, text);
     let mut error = None;
@@ -99,6 +97,12 @@ fn temp_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
+}
+
+/// The value of a setting as [`set`] takes it. A list may also be given as in the file (`["a", "b"]`).
+pub fn plain<'a>(key: &Key, text: &'a str) -> Cow<'a, str> {
+    let words = if key.unit.is_list() { words_of_array(text) } else { None };
+    words.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// The words of a TOML array of strings, with commas between them.

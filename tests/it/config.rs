@@ -444,7 +444,7 @@ fn settings_of_the_user_are_written_to_the_own_file() {
     w.set("MEMCTL_CONFIG", moved.to_str().unwrap());
     w.memctl(&["config", "set", "worker.linger", "5s"]).ok();
     w.memctl(&["config", "set", "agent.backend", "claude"]).ok();
-    w.memctl(&["config", "set", "exclude", "~/clients/*"]).ok();
+    w.memctl(&["config", "set", "exclude", "[\"~/clients/*\"]"]).ok();
     w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();
     let moved = fs::read_to_string(moved).unwrap();
     assert!(moved.contains("linger") && !moved.contains("claude"), "{moved}");

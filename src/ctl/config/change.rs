@@ -16,6 +16,7 @@ pub fn find(name: &str) -> Result<&'static Key> {
 
 pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     let key = find(name)?;
+    let value = &*edit::plain(key, value);
     config::check(key, value).map_err(usage)?;
     let file = file(settings, key)?;
     edit::set(file, key, value).map_err(failed)?;
