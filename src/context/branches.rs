@@ -15,7 +15,8 @@ pub enum Place {
     Here,
     /// On another branch.
     Elsewhere,
-    /// On a branch that was deleted, and that was not merged as far as the repository tells.
+    /// On a branch that this clone does not have: deleted, or of another clone. It was not merged as far as
+    /// the repository tells.
     Gone,
 }
 

@@ -136,7 +136,7 @@ impl<'a> Earlier<'a> {
                 format!("on branch {}: ", markdown::code(&head.branch))
             }
             (Place::Gone, Some(head)) => {
-                format!("on the deleted branch {}: ", markdown::code(&head.branch))
+                format!("on branch {}, which is not here: ", markdown::code(&head.branch))
             }
             _ => String::new(),
         };

@@ -26,12 +26,14 @@ struct Part {
     fill: fn(&Texts, &mut Filler, &mut Seen),
 }
 
+const LAST: &str = "Last session";
+
 /// The parts in the order of the block. Their shares are of what [`RELATED`] leaves.
 const PARTS: [Part; 7] = [
     Part { heading: "Rules and decisions", percent: 20, fill: lines::rules },
     Part { heading: OPEN, percent: 17, fill: lines::open },
     Part {
-        heading: "Last session",
+        heading: LAST,
         percent: 33,
         fill: |texts, filler, seen| last::last(texts.selection.last.as_ref(), filler, seen),
     },
@@ -114,12 +116,12 @@ impl Page {
             || text.encode_utf16().count() * 100 >= MAX_UNITS * PERCENT
     }
 
-    /// The row for which the block explains how to read more: the first session, or the first row that is
+    /// The row for which the block explains how to read more: the last session, or the first row that is
     /// not told as a whole.
     fn example(&self) -> Option<&str> {
-        let lines = || self.sections.iter().flat_map(|section| &section.lines);
-        let session = lines().find(|line| line.id.starts_with('s'));
-        let line = session.or_else(|| lines().find(|line| !line.is_whole))?;
+        let last = self.sections.iter().filter(|section| section.heading == LAST);
+        let cut = self.sections.iter().flat_map(|section| &section.lines).filter(|l| !l.is_whole);
+        let line = last.flat_map(|section| &section.lines).chain(cut).next()?;
         Some(&line.id)
     }
 

@@ -396,7 +396,7 @@ fn work_of_other_branches_is_one_line() {
     let last = text.split("## Last session\n").nth(1).unwrap();
     assert!(last.starts_with("1970-01-01 (s2): Beta work"), "{text}");
     assert!(text.contains("(s3): on branch `topic`: Gamma work"), "{text}");
-    assert!(text.contains("(s4): on the deleted branch `lost`: Delta work"), "{text}");
+    assert!(text.contains("(s4): on branch `lost`, which is not here: Delta work"), "{text}");
     let at = |text: &str, part: &str| text.find(part).unwrap();
     assert!(at(&text, "Alpha work") < at(&text, "Delta work"), "{text}");
     assert!(text.contains("Document Beta") && !text.contains("Document Gamma"), "{text}");
