@@ -216,7 +216,11 @@ impl Cursor<'_> {
             let Some(mark) = marks.iter().find(|mark| rest.starts_with(**mark)) else { return at };
             let len =
                 rest[mark.len()..].bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
-            at += mark.len() + len + 1;
+            let end = at + mark.len() + len;
+            if !self.byte(end).is_ascii_alphabetic() {
+                return at;
+            }
+            at = end + 1;
         }
     }
 

@@ -179,14 +179,14 @@ pub fn program_passwords(text: &str, at: usize) -> Vec<Range<usize>> {
     let line_start = line_start(text, at);
     let line_end = text.floor_char_boundary(text.len().min(at + MAX_LINE));
     let line_end = text[at..line_end].find('\n').map_or(line_end, |end| at + end);
-    let (before, line) = (&text[line_start..at], &text[line_start..line_end]);
+    let line = line_start..line_end;
     let mut found = Vec::new();
-    let mut add = |regex: &Regex, part: &str| {
-        if let Some(secret) = regex.captures(part).and_then(|found| found.get(1))
+    let mut add = |regex: &Regex, part: Range<usize>| {
+        if let Some(secret) = regex.captures(&text[part.clone()]).and_then(|found| found.get(1))
             && !is_placeholder(secret.as_str())
             && !secret.as_str().starts_with(['-', '$'])
         {
-            found.push(line_start + secret.start()..line_start + secret.end());
+            found.push(part.start + secret.start()..part.start + secret.end());
         }
     };
     let word = &text[at..];
@@ -207,8 +207,8 @@ pub fn program_passwords(text: &str, at: usize) -> Vec<Range<usize>> {
     } else if starts("random_password") {
         found.extend(generated_password(text, at));
     } else {
-        add(regex(0), before);
-        add(regex(1), &line[before.len()..]);
+        add(regex(0), line_start..at);
+        add(regex(1), at..line_end);
     }
     found
 }

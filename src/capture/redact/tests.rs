@@ -71,6 +71,91 @@ fn a_key_in_the_lines_of_a_patch_is_replaced() {
     assert_eq!(redact_json(r#"{"a":"b"}"#, &Redact::default(), &|_, _| {}), None);
 }
 
+#[test]
+fn the_text_of_a_here_string_is_replaced() {
+    let check = |text: &str, expected: &str| assert_eq!(redact(text, &Redact::default()), expected);
+    check("gh secret set X <<< Ok3rOINRYU9J", "gh secret set X <<< [redacted:password]");
+    check(
+        "# \u{65e5}\u{65e5} gh secret set \u{540d}\u{524d} <<< Ok3rOINRYU9J && ls",
+        "# \u{65e5}\u{65e5} gh secret set \u{540d}\u{524d} <<< [redacted:password] && ls",
+    );
+}
+
+/// What the rules look for, in the order of their modules, and what may stand between.
+const PARTS: [&str; 48] = [
+    "password",
+    "API_KEY",
+    "token",
+    "secret",
+    "Authorization: Bearer",
+    "--api-key",
+    "-p",
+    "-u",
+    "curl",
+    "htpasswd",
+    "smbclient",
+    "oathtool",
+    "net use",
+    "redis-cli",
+    "openssl",
+    "gh secret set",
+    "random_password",
+    "echo",
+    "<<<",
+    "://",
+    "@",
+    "user:",
+    "=",
+    ":",
+    "->",
+    "|",
+    "||",
+    "<",
+    ">",
+    "(",
+    ")",
+    ",",
+    ";",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "\\",
+    "\\\"",
+    "&quot;",
+    "\u{1b}[",
+    "\u{1b}[31m",
+    "\\033[",
+    "\n",
+    " ",
+    "Ok3rOINRYU9J",
+    "is",
+    "-----BEGIN PRIVATE KEY-----",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A repository prints what it likes. A panic would lose the event.
+    #[test]
+    fn no_text_ends_in_a_panic(
+        parts in prop::collection::vec(
+            prop_oneof![3 => prop::sample::select(&PARTS[..]).prop_map(str::to_owned), 2 => "[éß記🦀x7]{1,2}"],
+            1..14,
+        )
+    ) {
+        let text = parts.concat();
+        let mut end = 0;
+        for finding in find(&text, &Redact::default()) {
+            prop_assert!(end <= finding.range.start && text.get(finding.range.clone()).is_some());
+            end = finding.range.end;
+        }
+        redact(&text, &Redact::default());
+        let raw = serde_json::to_string(&[&text]).expect("a text");
+        redact_json(&raw, &Redact::default(), &|_, _| {});
+    }
+}
+
 proptest! {
     #[test]
     fn no_key_survives_redaction(
