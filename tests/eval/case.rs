@@ -76,27 +76,38 @@ pub struct Expect {
     pub search: Vec<String>,
 }
 
-/// A regular expression that ignores case in all scripts.
+/// A regular expression that ignores case in all scripts. It may begin with `^(?!.*X).*`: lines with X do
+/// not match then. `regex-lite` has no other assertions of this kind.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
     pub text: String,
     regex: Regex,
+    unless: Option<Regex>,
 }
 
 impl TryFrom<String> for Pattern {
     type Error = regex_lite::Error;
 
     fn try_from(text: String) -> Result<Pattern, Self::Error> {
-        let regex = Regex::new(&format!("(?i){}", fold_case(&text)))?;
-        Ok(Pattern { text, regex })
+        let compile = |text: &str| Regex::new(&format!("(?i){}", fold_case(text)));
+        let parts = text.strip_prefix("^(?!.*").and_then(|rest| rest.split_once(").*"));
+        let (unless, wanted) = match parts {
+            Some((unless, wanted)) => (Some(compile(unless)?), wanted),
+            None => (None, text.as_str()),
+        };
+        let regex = compile(wanted)?;
+        Ok(Pattern { text, regex, unless })
     }
 }
 
 impl Pattern {
     /// Whether one of the lines of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
-        text.lines().any(|line| self.regex.is_match(&fold_case(line)))
+        text.lines().map(fold_case).any(|line| {
+            let is_excused = self.unless.as_ref().is_some_and(|unless| unless.is_match(&line));
+            !is_excused && self.regex.is_match(&line)
+        })
     }
 }
 
@@ -144,4 +155,12 @@ fn patterns_ignore_case_in_all_scripts() {
     assert!(matches("istanbul", "İstanbul'da"));
     assert!(matches(r"\bparse\W+date", "Parse date"));
     assert!(!matches("a.b", "a\nb"));
+}
+
+#[test]
+fn a_pattern_may_except_lines() {
+    let pattern = Pattern::try_from("^(?!.*(not|never)).*tests? pass".to_owned()).unwrap();
+    assert!(pattern.matches("The tests pass"));
+    assert!(!pattern.matches("The tests do NOT pass"));
+    assert!(pattern.matches("Not now\nAll tests pass"));
 }
