@@ -1,9 +1,10 @@
 //! Refuses a data dir or a socket directory that a repository may have chosen.
 //!
 //! The settings of a client, a container or a shell can set environment variables for a repository.
-//! A directory inside the repository may contain anything: memories, links, sockets. So a directory
-//! that the environment names must be absolute and outside of the session's repository. The default
-//! directories are below the user's own home directory, which may itself be a repository.
+//! A directory inside the repository, or inside a folder that was unpacked from an archive, may contain
+//! anything: memories, links, sockets. So a directory that the environment names must be absolute and outside
+//! of the session's project. The default directories are below the user's own home directory, which may
+//! itself be a repository.
 
 use std::path::{Path, PathBuf};
 
@@ -28,10 +29,10 @@ impl Location {
 
     /// Why the directory is not used in a session of this project.
     pub fn refusal(&self, project: &ProjectDir, home: Option<&Path>) -> Option<String> {
-        let inside = project.is_repository && project.owns(&self.canonical, home);
-        inside.then(|| {
+        project.owns(&self.canonical, home).then(|| {
             let (path, root) = (quote(&self.path), quote(&project.path));
-            format!("{} is refused: {path} is inside the repository {root}", self.variable)
+            let kind = if project.is_repository { "repository" } else { "project directory" };
+            format!("{} is refused: {path} is inside the {kind} {root}", self.variable)
         })
     }
 }

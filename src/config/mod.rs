@@ -256,7 +256,13 @@ impl Settings {
 
     /// Why a directory that the environment names is not used in a session of this project.
     fn location_fault(&self, project: &ProjectDir) -> Option<String> {
-        let home = self.account_home.as_deref().and_then(|home| home.canonicalize().ok());
+        let canonical = |dir: Option<&Path>| dir.and_then(|dir| dir.canonicalize().ok());
+        // A shell that starts in its home directory has no project.
+        let has_home = |home: PathBuf| home.starts_with(&project.path);
+        if !project.is_repository && canonical(self.home.as_deref()).is_some_and(has_home) {
+            return None;
+        }
+        let home = canonical(self.account_home.as_deref());
         self.locations.iter().find_map(|location| location.refusal(project, home.as_deref()))
     }
 

@@ -253,6 +253,18 @@ fn assert_refused(w: &World, repository: &Path, cwd: &Path, variable: &str) {
 }
 
 #[test]
+fn a_directory_inside_a_project_without_a_repository_is_refused() {
+    let outside = World::new();
+    let folder = outside.path("unpacked");
+    fs::create_dir_all(folder.join("planted")).unwrap();
+    for variable in ["MEMCTL_DATA_DIR", "MEMCTL_SOCKET_DIR", "XDG_DATA_HOME"] {
+        let mut w = World::new().with("MEMCTL_DATA_DIR", "");
+        w.set(variable, folder.join("planted").to_str().unwrap());
+        assert_refused(&w, &folder, &folder, variable);
+    }
+}
+
+#[test]
 fn a_directory_inside_the_sessions_repository_is_refused() {
     let w = World::new();
     let root = repository(&w, "clone");
@@ -316,7 +328,8 @@ fn directories_in_a_home_that_is_a_repository_are_used() {
         let data = if data.is_empty() { home.join(".local/share/memctl") } else { w.path(data) };
         let is_default = data.starts_with(home.join(".local"));
         w.set("MEMCTL_DATA_DIR", if is_default { "" } else { data.to_str().unwrap() });
-        w.set("MEMCTL_SOCKET_DIR", w.path("home/sub").to_str().unwrap());
+        fs::create_dir(home.join("sockets")).unwrap();
+        w.set("MEMCTL_SOCKET_DIR", home.join("sockets").to_str().unwrap());
         for cwd in [home.clone(), home.join("sub")] {
             for output in session_in(&w, &cwd) {
                 assert!(!output.out.contains("refused") && output.err.is_empty(), "{output:?}");
