@@ -11,6 +11,7 @@ pub mod native;
 pub mod patch;
 mod salvage;
 mod sender;
+mod shell;
 mod tools;
 mod typed;
 
@@ -19,5 +20,6 @@ pub use elements::slash_command;
 pub use events::{HookEvent, hook_event, is_notification};
 pub use salvage::salvage;
 pub use sender::{is_client_error, sender};
+pub use shell::is_run_by_model;
 pub use tools::{COPIES, ToolKind, ToolUse};
 pub use typed::typed;

@@ -66,6 +66,20 @@ fn a_global_note_is_told_in_every_project() {
 }
 
 #[test]
+fn a_note_of_a_models_command_is_not_the_users() {
+    let w = World::new().with("CLAUDECODE", "1");
+    let refused = at(&w, "app", &["remember", "--global", "I prefer short answers"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("hint: run it in a terminal of your own"), "{refused:?}");
+    at(&w, "app", &["remember", "Releases are cut from main"]).ok();
+    let shown = w.memctl(&["show", "o1"]).ok();
+    assert!(shown.contains("assistant") && !shown.contains("user"), "{shown}");
+    let told = told(&w, "app");
+    assert!(told.contains("Releases are cut from main"), "{told}");
+    assert!(!told.contains("Rules and decisions"), "{told}");
+}
+
+#[test]
 fn notes_about_the_same_thing_do_not_replace_each_other() {
     let w = World::new();
     for place in ["staging", "production"] {

@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use super::time::parse_future;
 use super::{format, health, lookup};
 use crate::capture;
+use crate::clients;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::ctl::change::say_undoable;
 use crate::ctl::open;
 use crate::failure::{Context, Result, failed, usage};
@@ -86,7 +87,8 @@ Keys of --jsonl --json
 /// Store a note for later sessions
 ///
 /// The note goes through the same rules as everything else: private text and secrets are removed,
-/// and nothing is stored for a project that is not recorded.
+/// and nothing is stored for a project that is not recorded. If a coding agent's model runs the command,
+/// the note counts as the model's, not as yours.
 #[derive(clap::Args, Default)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -143,9 +145,14 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
         return jsonl::run(&settings, store, file, default, args.json);
     }
     let draft = draft(args)?;
-    let redacted = draft
-        .redact(Origin::User, settings.config.capture, &settings.config.redact)
-        .map_err(usage)?;
+    let by_model = clients::is_run_by_model(&config::process_env);
+    if by_model && args.global {
+        return Err(failed("a command of a model may not store a note for all projects")
+            .hint("run it in a terminal of your own"));
+    }
+    let origin = if by_model { Origin::Assistant } else { Origin::User };
+    let redacted =
+        draft.redact(origin, settings.config.capture, &settings.config.redact).map_err(usage)?;
     let here = lookup::here()?;
     if args.project.is_none()
         && let Some(why) = recording::not_recorded(&[&here], &settings.config.recording)
