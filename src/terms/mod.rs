@@ -237,21 +237,29 @@ pub fn stem(word: &str) -> String {
 
 /// The irregular forms of words with this stem.
 pub fn irregular_forms(stem: &str) -> impl Iterator<Item = &'static str> {
-    let first = stem.chars().next().unwrap_or_default();
-    let same = table().filter(move |(base, _)| base.starts_with(first));
+    // A stem differs from its word in the last character at most.
+    let end = stem.char_indices().next_back().map_or(0, |(at, _)| at);
+    let same = table().iter().filter(move |(base, _)| base.starts_with(&stem[..end]));
     same.filter(move |(base, _)| porter(base) == stem).flat_map(|(_, forms)| forms.split(' '))
 }
 
 /// The base forms, each with its irregular forms.
-fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = include_str!("irregular.tsv").lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once('\t'))
+fn table() -> &'static [(&'static str, &'static str)] {
+    static TABLE: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let lines = include_str!("irregular.tsv").lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once('\t')).collect()
+    })
 }
 
 fn irregular() -> &'static HashMap<&'static str, &'static str> {
     static BASES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
     BASES.get_or_init(|| {
-        table().flat_map(|(base, forms)| forms.split(' ').map(move |form| (form, base))).collect()
+        let forms = |(base, forms): &(&'static str, &'static str)| {
+            let base = *base;
+            forms.split(' ').map(move |form| (form, base))
+        };
+        table().iter().flat_map(forms).collect()
     })
 }
 
