@@ -221,7 +221,7 @@ fn hash(word: &str) -> u64 {
         '0'..='9' => NUMERIC,
         _ => {
             let (is_numeric, is_alphabetic) = (c.is_numeric(), c.is_alphabetic());
-            u64::from(is_numeric) * NUMERIC | u64::from(is_alphabetic) * ALPHABETIC
+            (u64::from(is_numeric) * NUMERIC) | (u64::from(is_alphabetic) * ALPHABETIC)
         }
     };
     fnv(word.as_bytes()) | word.chars().fold(0, |kinds, c| kinds | kind(c))
