@@ -4,9 +4,8 @@ use rusqlite::Connection;
 
 use super::Screens;
 use super::results::Results;
-use crate::store::rejected::Rejected;
+use crate::store;
 use crate::store::words::RowId;
-use crate::store::{self, observations};
 
 /// One sentence for each of these rows of a project: what its turn found, did or answered. A row without such
 /// a sentence has none.
@@ -15,8 +14,6 @@ pub fn answers(
     rows: &[RowId],
     project: Option<i64>,
 ) -> store::Result<Vec<String>> {
-    let rejected = Rejected::load(conn)?;
-    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
-    let results = Results::of(conn, rows, project, &screens)?;
+    let results = Results::of(conn, rows, project, &Screens::load(conn)?)?;
     Ok(rows.iter().map(|row| results.text(*row).to_owned()).collect())
 }

@@ -47,6 +47,7 @@ mod steps;
 mod stored_turn;
 mod tags;
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -72,6 +73,7 @@ use crate::store::summaries::{self, SummaryRow};
 use crate::store::words::RowId;
 use crate::store::{self, links};
 use crate::text::similarity::{self, Frequencies, WordSet};
+use crate::truth::turns::Readings;
 use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
@@ -125,10 +127,11 @@ pub struct Block {
 /// An error of the store.
 pub fn build(conn: &Connection, query: &Query) -> store::Result<Block> {
     let branches = Branches::new(query.repository);
+    let screens = Screens::load(conn)?;
     let select = |n_sessions| -> store::Result<(Selection, Page)> {
-        let mut selection = select(conn, query, &branches, n_sessions)?;
-        relate(conn, query, &branches, &mut selection)?;
-        selection.results = results(conn, query, &selection)?;
+        let mut selection = select(conn, query, &branches, &screens, n_sessions)?;
+        relate(conn, query, &branches, &screens, &mut selection)?;
+        selection.results = results(conn, query, &screens, &selection)?;
         let page = page::fill(&selection, query.max_tokens);
         Ok((selection, page))
     };
@@ -232,6 +235,7 @@ fn relate(
     conn: &Connection,
     query: &Query,
     branches: &Branches,
+    screens: &Screens,
     selection: &mut Selection,
 ) -> store::Result<()> {
     if query.newer_than.is_some() {
@@ -241,9 +245,7 @@ fn relate(
     let last = selection.last.as_ref().and_then(|told| told.session.session_id);
     let mut all = related::about_files(&mut selection.found, &focus, &selection.freshness, last);
     if let Some(since) = selection.since {
-        let rejected = Rejected::load(conn)?;
-        let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
-        let mut found = related::search(conn, query, selection, &focus, branches, &screens, since)?;
+        let mut found = related::search(conn, query, selection, &focus, branches, screens, since)?;
         selection.freshness.extend(related::compare_files(conn, query, &mut found)?);
         all.extend(found);
     }
@@ -252,7 +254,12 @@ fn relate(
 }
 
 /// What came of the turns of the rows that a block most likely tells.
-fn results(conn: &Connection, query: &Query, selection: &Selection) -> store::Result<Results> {
+fn results(
+    conn: &Connection,
+    query: &Query,
+    screens: &Screens,
+    selection: &Selection,
+) -> store::Result<Results> {
     let Found { discoveries, changes, .. } = &selection.found;
     let related = selection.related.iter().filter_map(|related| match related {
         Related::Row(row) => Some(&**row),
@@ -267,9 +274,7 @@ fn results(conn: &Connection, query: &Query, selection: &Selection) -> store::Re
     if rows.is_empty() {
         return Ok(Results::default());
     }
-    let rejected = Rejected::load(conn)?;
-    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
-    Results::of(conn, &rows, query.project_id, &screens)
+    Results::of(conn, &rows, query.project_id, screens)
 }
 
 /// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
@@ -278,6 +283,7 @@ fn select(
     conn: &Connection,
     query: &Query,
     branches: &Branches,
+    screens: &Screens,
     n_sessions: usize,
 ) -> rusqlite::Result<Selection> {
     let mut headlines = candidates(conn, query)?;
@@ -297,13 +303,10 @@ fn select(
     let newest_epoch =
         headlines.iter().map(|h| h.changed_at_epoch).max().max(choice.newest_changed);
     headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > newest_created.max(query.now)));
-    let unscreened = observations::unscreened(conn)?;
-    screen::headlines(&mut headlines, unscreened);
-    let rejected = Rejected::load(conn)?;
-    headlines.retain(|h| !rejected.has(&h.title));
+    screen::headlines(&mut headlines, screens.unscreened);
+    headlines.retain(|h| !screens.rejected.has(&h.title));
 
-    let screens = Screens { unscreened, rejected: &rejected };
-    let mut told = load(conn, query, &choice.sessions, &screens, branches)?;
+    let mut told = load(conn, query, &choice.sessions, screens, branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
     let withdrawn = match query.project_id {
@@ -383,9 +386,21 @@ fn find_overtaken(told: &mut [Told]) {
 }
 
 /// What is removed from stored turns.
-struct Screens<'a> {
+struct Screens {
     unscreened: Unscreened,
-    rejected: &'a Rejected,
+    rejected: Rejected,
+    /// The turns that were compared with others.
+    readings: RefCell<Readings>,
+}
+
+impl Screens {
+    fn load(conn: &Connection) -> rusqlite::Result<Screens> {
+        Ok(Screens {
+            unscreened: observations::unscreened(conn)?,
+            rejected: Rejected::load(conn)?,
+            readings: RefCell::default(),
+        })
+    }
 }
 
 /// Notes which of the files that a block may tell are moved or gone. A later session usually changes a file,
@@ -455,10 +470,11 @@ fn load(
         rows.retain(|row| stale || !row.marks.is_stale());
         screen::summaries(&mut rows, screens.unscreened);
         let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
-        turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
+        turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, &screens.rejected));
         read.push(Read { n_alike: chosen.n_alike, turns, pinned, stale });
     }
-    outdated::withdraw(read.iter_mut().flat_map(|one| one.compared(branches)).collect());
+    let compared = read.iter_mut().flat_map(|one| one.compared(branches)).collect();
+    outdated::withdraw(compared, &screens.readings);
     let mut told: Vec<Told> = Vec::new();
     // Sessions of the user on this branch.
     let mut n_of_user = 0;

@@ -4,10 +4,15 @@
 //! and a statement is told again when the turn that replaced it is forgotten. Search finds it in any case.
 //! Which of two rules holds, `store::links` knows: users can undo that.
 
+use std::cell::RefCell;
+
+use rusqlite::{Connection, Result};
+
 use super::stored_turn::{StoredTurn, is_informative};
 use crate::memory::{Block, Sender, Turn};
+use crate::store::summaries;
 use crate::text;
-use crate::truth::turns::{Exchange, outdated};
+use crate::truth::turns::{Exchange, Readings};
 
 /// The newest turns of the user that are compared with each other.
 const TURNS: usize = 20;
@@ -27,15 +32,39 @@ pub struct Compared<'a> {
 }
 
 /// Removes from the turns what later ones of them replace.
-pub fn withdraw(mut turns: Vec<Compared>) {
+pub fn withdraw(mut turns: Vec<Compared>, readings: &RefCell<Readings>) {
     turns.retain(|one| one.stored.turn.sender == Sender::User);
     turns.sort_by_key(|one| (one.stored.created_at_epoch, one.stored.id));
     turns.drain(..turns.len().saturating_sub(TURNS));
-    let exchanges: Vec<Exchange> =
-        turns.iter().map(|one| exchange(&one.stored.turn, one.is_here)).collect();
-    for (one, parts) in turns.iter_mut().zip(outdated(&exchanges)) {
+    let exchanges = turns.iter().map(|one| exchange(&one.stored.turn, one.is_here)).collect();
+    for (one, parts) in turns.iter_mut().zip(readings.borrow_mut().outdated(exchanges)) {
         remove_from(&mut one.stored.turn, &parts);
     }
+}
+
+/// Removes from turns what later ones of their project replace.
+pub fn withdraw_by_later(
+    conn: &Connection,
+    project: Option<i64>,
+    turns: Vec<&mut StoredTurn>,
+    readings: &RefCell<Readings>,
+) -> Result<()> {
+    let times = || turns.iter().map(|stored| stored.created_at_epoch);
+    let (Some(oldest), Some(newest)) = (times().min(), times().max()) else { return Ok(()) };
+    let mut later: Vec<StoredTurn> = Vec::new();
+    if let Some(project) = project {
+        let of_user = summaries::times_of_user_for_context(conn, project, oldest, TURNS)?;
+        if of_user.len() == TURNS && of_user.into_iter().all(|at| at > newest) {
+            // Only the newest turns are compared, and none of these is among them.
+            return Ok(());
+        }
+        let rows = summaries::later_for_context(conn, project, oldest, TURNS)?;
+        later.extend(rows.into_iter().map(StoredTurn::of_row));
+        later.retain(|other| turns.iter().all(|stored| stored.id != other.id));
+    }
+    let compared = turns.into_iter().chain(&mut later);
+    withdraw(compared.map(|stored| Compared { stored, is_here: true }).collect(), readings);
+    Ok(())
 }
 
 fn exchange(turn: &Turn, can_replace: bool) -> Exchange {

@@ -15,8 +15,8 @@ use super::earlier::Earlier;
 use super::lines::{files_of, without_file};
 use super::markdown::{self, truncate};
 use super::native::Native;
-use super::outdated::{self, Compared};
-use super::results::{self, COMPARED, Results};
+use super::outdated;
+use super::results::{self, Results};
 use super::rollup::RollUp;
 use super::seen::Seen;
 use super::stored_turn::StoredTurn;
@@ -29,7 +29,6 @@ use crate::provenance::{Speaker, reads_like_instruction};
 use crate::recall;
 use crate::recall::known::{Known, KnownKind};
 use crate::store::observations::{self, Headline};
-use crate::store::rejected::Rejected;
 use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
 use crate::store::{self, links};
@@ -62,8 +61,7 @@ pub fn memories(
     now: i64,
     native: &Rc<Native>,
 ) -> store::Result<Vec<Memory>> {
-    let rejected = Rejected::load(conn)?;
-    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    let screens = Screens::load(conn)?;
     let subjects = subjects(conn, rows, &screens, now)?;
     let of_rows =
         subjects.iter().filter_map(|(_, subject)| subject.row().filter(|h| h.has_result()));
@@ -192,8 +190,7 @@ fn results_of_known(conn: &Connection, known: &[Known]) -> store::Result<Results
     if rows.is_empty() {
         return Ok(Results::default());
     }
-    let rejected = Rejected::load(conn)?;
-    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+    let screens = Screens::load(conn)?;
     Results::of(conn, &rows, project, &screens)
 }
 
@@ -256,18 +253,13 @@ pub(super) fn readable_turn(
     rows.retain(|row| !row.hidden && row.marks.is_told() && row.summary.request != PRIVATE);
     screen::summaries(&mut rows, screens.unscreened);
     let project = rows.first().and_then(|row| row.project_id);
-    let (withdrawn, later) = match (rows.first(), project) {
-        (Some(row), Some(project)) => (
-            links::replaced_titles(conn, project, WITHDRAWN)?,
-            summaries::later_for_context(conn, project, row.created_at_epoch, COMPARED)?,
-        ),
-        _ => Default::default(),
+    let withdrawn = match project {
+        Some(project) => links::replaced_titles(conn, project, WITHDRAWN)?,
+        None => Vec::new(),
     };
     let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
-    turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
-    let mut later: Vec<StoredTurn> = later.into_iter().map(StoredTurn::of_row).collect();
-    let compared = turns.iter_mut().chain(&mut later);
-    outdated::withdraw(compared.map(|stored| Compared { stored, is_here: true }).collect());
+    turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, &screens.rejected));
+    outdated::withdraw_by_later(conn, project, turns.iter_mut().collect(), &screens.readings)?;
     let mut told = Told { session: RollUp::fold(&turns), ..Told::default() };
     if !told.session.withdraw(&withdrawn) {
         return Ok(None);

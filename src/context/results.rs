@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::blocks::{self, whole_sentences};
 use super::markdown::paragraph;
-use super::outdated::{self, Compared};
+use super::outdated;
 use super::rollup::is_replaced;
 use super::similarity::sentences;
 use super::stored_turn::{StoredTurn, has_substance};
@@ -17,8 +17,6 @@ use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
 use crate::store::{Result, turns};
 
-/// Turns of a project that are compared with those of the rows.
-pub const COMPARED: usize = 20;
 /// Later turns of a session that may redo one.
 const LATER: i64 = 8;
 const MAX_TEXT: usize = 200;
@@ -51,15 +49,8 @@ impl Results {
                 found.extend(turn.map(|turn| (*row, turn)));
             }
         }
-        let oldest = found.iter().map(|(_, stored)| stored.created_at_epoch).min();
-        let later = match (oldest, project) {
-            (Some(oldest), Some(id)) => summaries::later_for_context(conn, id, oldest, COMPARED)?,
-            _ => Vec::new(),
-        };
-        let mut later: Vec<StoredTurn> = later.into_iter().map(StoredTurn::of_row).collect();
-        later.retain(|other| found.iter().all(|(_, stored)| stored.id != other.id));
-        let compared = found.iter_mut().map(|(_, stored)| stored).chain(&mut later);
-        outdated::withdraw(compared.map(|stored| Compared { stored, is_here: true }).collect());
+        let turns = found.iter_mut().map(|(_, stored)| stored).collect();
+        outdated::withdraw_by_later(conn, project, turns, &screens.readings)?;
         let outcome = |(row, stored): (RowId, StoredTurn)| {
             (row, Outcome { turn: stored.id, text: first_sentence(&stored.turn) })
         };
@@ -88,7 +79,7 @@ fn read(
     rows.retain(|row| row.marks.is_told());
     screen::summaries(&mut rows, screens.unscreened);
     let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
-    turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
+    turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, &screens.rejected));
     Ok(turns)
 }
 

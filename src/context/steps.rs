@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::branches::Branches;
 use super::retire::Left;
-use super::{FEW_SESSIONS, Query, Reason, Selection, select};
+use super::{FEW_SESSIONS, Query, Reason, Screens, Selection, select};
 use crate::clock;
 use crate::project;
 use crate::store::{self, projects};
@@ -54,7 +54,7 @@ pub fn open_ends(conn: &Connection, project: &Project) -> store::Result<Vec<Open
         ..Query::default()
     };
     let branches = Branches::new(repository.as_ref());
-    let found = select(conn, &query, &branches, FEW_SESSIONS)?;
+    let found = select(conn, &query, &branches, &Screens::load(conn)?, FEW_SESSIONS)?;
     Ok(found.open.into_iter().map(step).collect())
 }
 
@@ -63,6 +63,7 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
     let project_id = projects::find(conn, project)?;
     let repository = project::repository(Path::new(&project.root));
     let branches = Branches::new(repository.as_ref());
+    let screens = Screens::load(conn)?;
     let find = |all| -> store::Result<Selection> {
         let query = Query {
             project_id,
@@ -71,7 +72,7 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
             now: clock::now_ms(),
             ..Query::default()
         };
-        Ok(select(conn, &query, &branches, FEW_SESSIONS)?)
+        Ok(select(conn, &query, &branches, &screens, FEW_SESSIONS)?)
     };
     let found = find(false)?;
     let open: Vec<OpenStep> = found.open.into_iter().map(step).collect();

@@ -1,7 +1,7 @@
 //! The words of a query: stems with the weights that their places give them, and pairs.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use crate::terms::{self, Form, Token};
 
@@ -16,7 +16,7 @@ const FADE: f64 = 20.0;
 pub const PAIR_DISTANCE: usize = 2;
 
 /// A word of the query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Term {
     /// As it was written first, folded.
     pub word: String,
@@ -51,7 +51,8 @@ pub struct Terms {
     pub list: Vec<Term>,
     /// Pairs of positions in `list`, the smaller first.
     pub pairs: Vec<(usize, usize)>,
-    heads: Heads,
+    /// Only the words that are kept are looked for in texts.
+    heads: OnceCell<Heads>,
     known: RefCell<HashMap<String, Option<usize>>>,
 }
 
@@ -73,10 +74,12 @@ impl Terms {
         if content.is_empty() {
             content = all.iter().collect();
         }
-        let mut counted: BTreeMap<(String, bool), (usize, f64, usize)> = BTreeMap::new();
+        // The sum of the occurrences of each term.
+        let mut counts: Vec<f64> = Vec::new();
         let mut list: Vec<Term> = Vec::new();
-        let mut sequence: Vec<Option<usize>> = Vec::new();
-        let n_content = content.len();
+        let mut of_word: HashMap<&str, usize> = HashMap::new();
+        let mut of_stem: HashMap<(String, bool), usize> = HashMap::new();
+        let mut sequence: Vec<usize> = Vec::new();
         for (i, (word, form)) in content.iter().enumerate() {
             // The last character of a run is in the pair before it.
             let in_pair = i > 0 && content[i - 1].1 == Form::Pair;
@@ -84,36 +87,29 @@ impl Terms {
                 continue;
             }
             let is_whole = *form == Form::Compound;
-            let is_prefix = *form == Form::Single || prefixes.contains(word) || is_hash(word);
-            let stem = if is_prefix { word.clone() } else { terms::stem(word) };
-            let position = sequence.len();
-            let occurrence = 1.0 / (1.0 + position.saturating_sub(FULL) as f64 / FADE);
-            let entry = counted.entry((stem.clone(), is_prefix)).or_insert_with(|| {
-                list.push(Term {
-                    word: word.clone(),
-                    stem,
-                    weight: 0.0,
-                    is_prefix,
-                    is_whole,
-                    is_grammar: false,
-                });
-                (list.len() - 1, 0.0, n_content)
+            // A word has the same form wherever it is single.
+            let term = *of_word.entry(word).or_insert_with(|| {
+                let is_prefix = *form == Form::Single || prefixes.contains(word) || is_hash(word);
+                let stem = if is_prefix { word.clone() } else { terms::stem(word) };
+                *of_stem.entry((stem.clone(), is_prefix)).or_insert_with(|| {
+                    let word = word.clone();
+                    list.push(Term { word, stem, is_prefix, is_whole, ..Term::default() });
+                    counts.push(0.0);
+                    list.len() - 1
+                })
             });
-            entry.1 += occurrence;
-            let term = entry.0;
+            counts[term] += 1.0 / (1.0 + sequence.len().saturating_sub(FULL) as f64 / FADE);
             list[term].is_whole &= is_whole;
             if !is_whole {
-                sequence.push(Some(term));
+                sequence.push(term);
             }
         }
-        for (term, c, _) in counted.values() {
-            list[*term].weight = 4.0 * c / (c + 3.0);
+        for (term, c) in list.iter_mut().zip(counts) {
+            term.weight = 4.0 * c / (c + 3.0);
         }
         mark_grammar(&mut list);
         let pairs = pairs(&sequence);
-        let mut terms = Terms { list, pairs, ..Terms::default() };
-        terms.index();
-        terms
+        Terms { list, pairs, ..Terms::default() }
     }
 
     /// Keeps the terms at these positions, in this order.
@@ -125,26 +121,13 @@ impl Terms {
         self.pairs = pairs.map(|(a, b)| (a.min(b), a.max(b))).collect();
         self.pairs.sort_unstable();
         self.pairs.dedup();
-        self.index();
-    }
-
-    fn index(&mut self) {
+        self.heads = OnceCell::new();
         self.known.borrow_mut().clear();
-        let mut heads = Heads::default();
-        for term in &self.list {
-            // A stem differs from the words that have it in its last character at most.
-            let cut = if term.is_prefix { None } else { term.stem.char_indices().next_back() };
-            heads.add(&term.stem[..cut.map_or(term.stem.len(), |(at, _)| at)]);
-            for form in terms::irregular_forms(&term.stem) {
-                heads.add(form);
-            }
-        }
-        self.heads = heads;
     }
 
     /// The term that a word of a text is, as its position in the list.
     pub fn find(&self, token: &Token) -> Option<usize> {
-        if !self.heads.may_be(token.word) {
+        if !self.heads.get_or_init(|| Heads::of(&self.list)).may_be(token.word) {
             return None;
         }
         if let Some(known) = self.known.borrow().get(token.word) {
@@ -167,11 +150,14 @@ impl Terms {
 /// Marks words of grammar of the languages of which the query has at least two.
 fn mark_grammar(list: &mut [Term]) {
     const MIN: usize = 2;
+    let places: HashMap<String, usize> =
+        list.iter().enumerate().map(|(at, term)| (term.word.clone(), at)).collect();
     let lines = include_str!("function_words.txt").lines().filter(|line| !line.starts_with('#'));
     for language in lines {
-        let is_of = |term: &Term| language.split(' ').any(|word| word == term.word);
-        if list.iter().filter(|term| is_of(term)).nth(MIN - 1).is_some() {
-            list.iter_mut().filter(|term| is_of(term)).for_each(|term| term.is_grammar = true);
+        let of_query: Vec<usize> =
+            language.split(' ').filter_map(|word| places.get(word).copied()).collect();
+        if of_query.len() >= MIN {
+            of_query.into_iter().for_each(|at| list[at].is_grammar = true);
         }
     }
 }
@@ -184,6 +170,17 @@ struct Heads {
 }
 
 impl Heads {
+    fn of(list: &[Term]) -> Heads {
+        let mut heads = Heads::default();
+        for term in list {
+            // A stem differs from the words that have it in its last character at most.
+            let cut = if term.is_prefix { None } else { term.stem.char_indices().next_back() };
+            heads.add(&term.stem[..cut.map_or(term.stem.len(), |(at, _)| at)]);
+            terms::irregular_forms(&term.stem).for_each(|form| heads.add(form));
+        }
+        heads
+    }
+
     fn add(&mut self, head: &str) {
         self.of_byte.resize_with(257, Vec::new);
         let at = head.bytes().next().map_or(256, usize::from);
@@ -208,15 +205,11 @@ fn is_hash(word: &str) -> bool {
 }
 
 /// Pairs of different terms that stand close to each other.
-fn pairs(sequence: &[Option<usize>]) -> Vec<(usize, usize)> {
+fn pairs(sequence: &[usize]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     for (i, a) in sequence.iter().enumerate() {
-        for b in sequence.iter().skip(i + 1).take(PAIR_DISTANCE) {
-            if let (Some(a), Some(b)) = (a, b)
-                && a != b
-            {
-                pairs.push((*a.min(b), *a.max(b)));
-            }
+        for b in sequence.iter().skip(i + 1).take(PAIR_DISTANCE).filter(|b| *b != a) {
+            pairs.push((*a.min(b), *a.max(b)));
         }
     }
     pairs.sort_unstable();

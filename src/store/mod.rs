@@ -103,6 +103,9 @@ const READ_LIMIT: u32 = 5;
 /// its wait for the store lock.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
+/// Prepared statements that a connection keeps. A search has 25, the rest of a hook's answer as many.
+const STATEMENTS: usize = 96;
+
 /// Key in `meta` of a database that was rewritten since `secure_delete` is set.
 const NO_REMNANTS: &str = "no_remnants";
 
@@ -379,6 +382,7 @@ impl Reader {
         conn.busy_timeout(busy_timeout)?;
         guard::restrict(&conn)?;
         keep_plans(&conn)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
         guard::limit_time(&mut conn, Some(busy_timeout * READ_LIMIT))?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
@@ -496,7 +500,7 @@ fn configure(conn: &Connection) -> Result<()> {
         wal::MAX_FILE_BYTES
     ))?;
     keep_plans(conn)?;
-    conn.set_prepared_statement_cache_capacity(96);
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
 

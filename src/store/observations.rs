@@ -460,8 +460,11 @@ fn origin(row: &Row, column: usize) -> rusqlite::Result<Origin> {
 /// Reads a JSON array of strings. Invalid JSON counts as an empty list, because one damaged row
 /// must not hide all others.
 pub(super) fn list(row: &Row, column: usize) -> rusqlite::Result<Vec<String>> {
-    let text: String = row.get(column)?;
-    Ok(serde_json::from_str(&text).unwrap_or_default())
+    match row.get_ref(column)?.as_bytes()? {
+        // Most lists are empty.
+        b"[]" => Ok(Vec::new()),
+        text => Ok(serde_json::from_slice(text).unwrap_or_default()),
+    }
 }
 
 /// Ids as a JSON array, for `json_each`.

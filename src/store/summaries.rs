@@ -206,6 +206,26 @@ pub fn later_for_context(
     Ok(rows)
 }
 
+/// The times of those of the turns of [`later_for_context`] that the user asked for. The turns are not read.
+pub fn times_of_user_for_context(
+    conn: &Connection,
+    project_id: i64,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT created_at_epoch, sender = 'user', {OF_SUMMARY} FROM session_summaries
+         WHERE project_id = ?1 AND created_at_epoch > ?2 AND NOT hidden AND request <> '{PRIVATE}'
+         ORDER BY created_at_epoch DESC, id DESC LIMIT ?3"
+    );
+    let mut rows = conn.prepare_cached(&sql)?;
+    let rows = rows.query_map((project_id, after, limit as i64), |row| {
+        let is_told = row.get::<_, bool>(1)? && marks::read(row, 2)?.is_told();
+        Ok(is_told.then_some(row.get(0)?))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
 /// Summaries from another program are told only for a session that has none of its own.
 pub(super) fn of_session_sql(order: &str) -> String {
     let columns = columns_for_context();

@@ -27,10 +27,12 @@ fn split<'a>(text: &'a str, may_begin_lower: bool, more_ends: &[char]) -> Vec<&'
             while chars.next_if(|(next, _)| *next < at + len).is_some() {}
             continue;
         }
-        if !".!?…。！？؟".contains(c) && !more_ends.contains(&c) {
+        if !ends(c) && !more_ends.contains(&c) {
             continue;
         }
-        let closes = |c: char| ".!?)\"'”’»」』）*…。！？؟".contains(c);
+        let closes = |c: char| {
+            ends(c) || matches!(c, ')' | '"' | '\'' | '”' | '’' | '»' | '」' | '』' | '）' | '*')
+        };
         let mut end = at + c.len_utf8();
         while let Some((at, c)) = chars.next_if(|(_, c)| closes(*c)) {
             end = at + c.len_utf8();
@@ -51,6 +53,11 @@ fn split<'a>(text: &'a str, may_begin_lower: bool, more_ends: &[char]) -> Vec<&'
     out.push(text[start..].trim());
     out.retain(|sentence| sentence.chars().any(char::is_alphanumeric));
     out
+}
+
+/// Whether the sign ends a sentence.
+fn ends(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '؟')
 }
 
 /// Whether the text before a full stop ends with an abbreviation or is only a number.

@@ -16,6 +16,7 @@ const FILLERS: [&str; N_FILLERS] = [
     "what", "how", "why", "but", "have", "has", "had", "there", "here",
 ];
 const N_FILLERS: usize = 62;
+const LONGEST_FILLER: usize = 6;
 /// Their sorted hashes: whole numbers are compared faster than words.
 const FILLER_HASHES: [u64; N_FILLERS] = {
     let (mut hashes, mut n) = ([0; N_FILLERS], 0);
@@ -192,9 +193,10 @@ fn add_word(hashes: &mut Vec<u64>, word: &str, stemmed: bool) {
         let beginning: String = word.chars().take(BEGINNING).collect();
         hashes.extend((beginning.chars().count() > 2).then(|| hash(&beginning)));
     } else {
-        let whole = hash(word);
-        if FILLER_HASHES.binary_search(&whole).is_err() {
-            hashes.push(if stemmed { hash(text::stem(word)) } else { whole });
+        let is_filler =
+            word.len() <= LONGEST_FILLER && FILLER_HASHES.binary_search(&hash(word)).is_ok();
+        if !is_filler {
+            hashes.push(hash(if stemmed { text::stem(word) } else { word }));
         }
     }
 }
@@ -214,9 +216,15 @@ fn name_parts<'a>(word: &'a str, mut each: impl FnMut(&'a str)) {
 
 /// A hash with two bits that tell what the word consists of.
 fn hash(word: &str) -> u64 {
-    let numeric = if word.chars().any(char::is_numeric) { NUMERIC } else { 0 };
-    let alphabetic = if word.chars().any(char::is_alphabetic) { ALPHABETIC } else { 0 };
-    fnv(word.as_bytes()) | numeric | alphabetic
+    let kind = |c: char| match c {
+        'a'..='z' => ALPHABETIC,
+        '0'..='9' => NUMERIC,
+        _ => {
+            let (is_numeric, is_alphabetic) = (c.is_numeric(), c.is_alphabetic());
+            (u64::from(is_numeric) * NUMERIC) | (u64::from(is_alphabetic) * ALPHABETIC)
+        }
+    };
+    fnv(word.as_bytes()) | word.chars().fold(0, |kinds, c| kinds | kind(c))
 }
 
 /// Without the two bits of [`hash`].
@@ -292,6 +300,7 @@ mod tests {
 
     #[test]
     fn fillers_carry_no_meaning() {
+        assert!(FILLERS.iter().all(|word| word.len() <= LONGEST_FILLER));
         assert_eq!(WordSet::words("What is there to do?").len(), 0);
         assert_eq!(WordSet::words("The Parser of a Page"), WordSet::words("page parser"));
     }

@@ -13,8 +13,20 @@ impl Words {
 
     /// Whether one of them stands anywhere in `text`.
     pub fn inside(self, text: &str) -> bool {
-        let may_stand = |word: &&str| word.is_ascii() || !text.is_ascii();
-        self.iter().filter(may_stand).any(|word| text.contains(word))
+        let (list, pairs) = (self.0.as_bytes(), Pairs::of(text));
+        let mut begin = 0;
+        while begin < list.len() {
+            let (mut end, mut may_stand) = (begin + 1, true);
+            while end < list.len() && list[end] != b'|' {
+                may_stand &= pairs.has(list[end - 1], list[end]);
+                end += 1;
+            }
+            if may_stand && text.contains(&self.0[begin..end]) {
+                return true;
+            }
+            begin = end + 1;
+        }
+        false
     }
 
     /// Whether `text` is one of them.
@@ -32,6 +44,32 @@ impl Words {
         let first = text.bytes().next();
         let found = first.into_iter().flat_map(move |first| memchr_iter(first, list));
         found.filter(move |at| *at == 0 || list[at - 1] == b'|').map(move |at| &list[at..])
+    }
+}
+
+/// Which pairs of bytes a text has. Most words of a list have one that it lacks, and are not searched for.
+struct Pairs([u64; Pairs::BITS / 64]);
+
+impl Pairs {
+    const BITS: usize = 1024;
+
+    fn of(text: &str) -> Pairs {
+        let mut pairs = Pairs([0; Pairs::BITS / 64]);
+        for pair in text.as_bytes().windows(2) {
+            let bit = Pairs::bit(pair[0], pair[1]);
+            pairs.0[bit / 64] |= 1 << (bit % 64);
+        }
+        pairs
+    }
+
+    /// False if the text does not have the pair.
+    fn has(&self, first: u8, second: u8) -> bool {
+        let bit = Pairs::bit(first, second);
+        self.0[bit / 64] & 1 << (bit % 64) != 0
+    }
+
+    fn bit(first: u8, second: u8) -> usize {
+        (usize::from(first) * 37 + usize::from(second)) % Pairs::BITS
     }
 }
 

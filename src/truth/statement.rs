@@ -116,9 +116,9 @@ pub struct Statement {
 
 impl Statement {
     pub fn read(text: &str) -> Statement {
-        let raw = tokens(text);
+        let mut raw = tokens(text);
         let table = table();
-        let mut words = Vec::new();
+        let mut words = Vec::with_capacity(raw.len());
         let mut at = 0;
         while at < raw.len() && words.len() < MAX_WORDS {
             let same_clause = |n: &usize| {
@@ -140,15 +140,14 @@ impl Statement {
             if is_number && roles == 0 {
                 roles |= 1 << Role::Number as u32;
             }
-            let text = phrase(&raw[at..at + n]);
-            words.push(Word {
-                stem: stem(&text),
-                is_name: roles == 0 && (token.is_capital || token.is_code || has_digit),
-                is_code: roles == 0 && token.is_code,
-                clause: token.clause,
-                roles,
-                text,
-            });
+            let (is_code, clause) = (token.is_code, token.clause);
+            let is_name = roles == 0 && (token.is_capital || is_code || has_digit);
+            let text = match n {
+                1 => std::mem::take(&mut raw[at].text),
+                _ => phrase(&raw[at..at + n]),
+            };
+            let stem = stem(&text);
+            words.push(Word { text, stem, roles, is_name, is_code: roles == 0 && is_code, clause });
             at += n;
         }
         let content = words.iter().filter(|word| word.is_content());
@@ -235,10 +234,7 @@ fn stem(word: &str) -> String {
 
 /// The words with spaces between them.
 fn phrase(tokens: &[Token]) -> String {
-    match tokens {
-        [one] => one.text.clone(),
-        several => several.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" "),
-    }
+    tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 struct Token {
@@ -257,7 +253,8 @@ const ENDS: &[char] =
     &[',', ';', ':', '.', '!', '?', '。', '，', '、', '；', '：', '！', '？', ')', '('];
 
 fn tokens(text: &str) -> Vec<Token> {
-    let mut out: Vec<Token> = Vec::new();
+    // Words have five letters and more on average.
+    let mut out: Vec<Token> = Vec::with_capacity(text.len() / 5);
     let mut clause = 0;
     let mut begins = true;
     for part in text.split_whitespace() {
@@ -267,15 +264,18 @@ fn tokens(text: &str) -> Vec<Token> {
         }
         let mut rest = part;
         // Wide signs end clauses inside of a word: `不要 Ansible，用 Nix`.
-        while let Some(at) = rest.find(|c: char| c >= '\u{3000}' && ENDS.contains(&c)) {
+        let is_end = |c: char| c >= '\u{3000}' && ENDS.contains(&c);
+        while let Some(at) = if rest.is_ascii() { None } else { rest.find(is_end) } {
             add(&mut out, &rest[..at], clause, begins);
             begins = false;
             clause += 1;
             let len = rest[at..].chars().next().map_or(1, char::len_utf8);
             rest = &rest[at + len..];
         }
-        let trimmed = rest.trim_end_matches(AROUND);
-        let end = &rest[trimmed.len()..];
+        let end = match rest.ends_with(is_plain) {
+            true => "",
+            false => &rest[rest.trim_end_matches(AROUND).len()..],
+        };
         if rest.starts_with('(') {
             clause += 1;
         }
@@ -286,8 +286,16 @@ fn tokens(text: &str) -> Vec<Token> {
     out
 }
 
+/// Whether it is none of the signs around a word.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
 fn add(out: &mut Vec<Token>, part: &str, clause: usize, begins: bool) {
-    let part = part.trim_matches(AROUND);
+    let part = match part.starts_with(is_plain) && part.ends_with(is_plain) {
+        true => part,
+        false => part.trim_matches(AROUND),
+    };
     if !part.chars().any(char::is_alphanumeric) {
         return;
     }
@@ -324,7 +332,7 @@ fn push(out: &mut Vec<Token>, word: &str, clause: usize, begins: bool) {
         || word.contains('.')
             && word.split('.').filter(|part| part.chars().any(char::is_alphabetic)).count() > 1;
     out.push(Token {
-        text: word.to_lowercase(),
+        text: if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase() },
         is_capital: has_upper_inside || first && !begins,
         is_code,
         clause,

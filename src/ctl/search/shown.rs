@@ -124,9 +124,10 @@ pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Aroun
     if n == 0 {
         return Ok(None);
     }
+    let beside = words::neighbours(conn, &shown.hit.stored, n)?;
     let rows = |side| -> crate::store::Result<Vec<Neighbour>> {
         let mut rows = Vec::new();
-        for row in words::neighbours(conn, &shown.hit.stored, side, n)? {
+        for &row in beside.of(side) {
             let Some(found) = words::load(conn, row)?.filter(|row| !row.hidden) else { continue };
             rows.push(Neighbour { row, title: found.title().trim().to_owned() });
         }

@@ -15,7 +15,7 @@ use super::select::{Selected, accepted};
 use super::{Explain, Request};
 use crate::memory::Origin;
 use crate::store;
-use crate::store::words::{self, RowId, Side, StoredRow, neighbours};
+use crate::store::words::{self, Beside, RowId, Side, StoredRow, neighbours};
 use crate::text::Needle;
 
 /// Words in a passage, and the distance between two of them in a long row.
@@ -162,7 +162,7 @@ struct Scorer<'a> {
     /// The text of the query as it was typed, if it is short.
     raw: Option<Needle>,
     scans: HashMap<RowId, Rc<Scan>>,
-    beside: HashMap<(RowId, Side), Rc<[RowId]>>,
+    beside: HashMap<RowId, Rc<Beside>>,
 }
 
 impl Scorer<'_> {
@@ -182,9 +182,10 @@ impl Scorer<'_> {
         // Without words there is no passage that neighbours could complete.
         let n = if self.selected.terms.list.is_empty() { 0 } else { MAX_WITH_NEIGHBOURS };
         for stored in rows.iter().take(n) {
+            let len = self.scan(stored).len;
+            let beside = self.beside(stored, len)?;
             for side in [Side::Before, Side::After] {
-                let len = self.scan(stored).len;
-                for &row in self.beside(stored, len, side)?.iter().take(1) {
+                for &row in beside.of(side).iter().take(1) {
                     if rows.iter().chain(&added).any(|known| known.row == row) {
                         continue;
                     }
@@ -259,15 +260,15 @@ impl Scorer<'_> {
         })
     }
 
-    /// The rows beside a row, the nearest first: enough for its passage.
-    fn beside(&mut self, row: &StoredRow, len: usize, side: Side) -> store::Result<Rc<[RowId]>> {
-        if let Some(known) = self.beside.get(&(row.row, side)) {
+    /// The rows beside a row: enough for its passage.
+    fn beside(&mut self, row: &StoredRow, len: usize) -> store::Result<Rc<Beside>> {
+        if let Some(known) = self.beside.get(&row.row) {
             return Ok(known.clone());
         }
         let missing = FULL_PASSAGE.saturating_sub(len);
         let limit = (missing.div_ceil(2 * len.max(8)) + 1).min(MAX_NEIGHBOURS);
-        let found: Rc<[RowId]> = neighbours(self.conn, row, side, limit)?.into();
-        self.beside.insert((row.row, side), found.clone());
+        let found = Rc::new(neighbours(self.conn, row, limit)?);
+        self.beside.insert(row.row, found.clone());
         Ok(found)
     }
 
@@ -279,14 +280,13 @@ impl Scorer<'_> {
         mut counts: Vec<u32>,
     ) -> store::Result<Vec<u32>> {
         let mut len = scan.len;
+        let beside = self.beside(row, len)?;
         for i in 0..MAX_NEIGHBOURS {
             for side in [Side::Before, Side::After] {
                 if len >= FULL_PASSAGE {
                     return Ok(counts);
                 }
-                let Some(near) = self.beside(row, scan.len, side)?.get(i).copied() else {
-                    continue;
-                };
+                let Some(near) = beside.of(side).get(i).copied() else { continue };
                 let near = match self.scans.get(&near) {
                     Some(scan) => scan.clone(),
                     None => {

@@ -67,11 +67,9 @@ const OBSERVATION: &str = "SELECT o.id, o.external_id, o.project_id, o.session_i
  FROM observations o LEFT JOIN sessions s ON s.id = o.session_id WHERE o.id = ?1";
 
 fn observation(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
-    let text: String = r.get(6)?;
     // An unknown origin counts as the least trusted one.
-    let origin = Origin::parse(&text).unwrap_or(Origin::Web);
+    let origin = Origin::parse(r.get_ref(6)?.as_str()?).unwrap_or(Origin::Web);
     let (project_id, quarantined): (Option<i64>, bool) = (r.get(2)?, r.get(9)?);
-    let scope: String = r.get(21)?;
     let o = Observation {
         title: r.get(13)?,
         subtitle: r.get(14)?,
@@ -84,7 +82,10 @@ fn observation(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
         ..Observation::default()
     };
     let document = Document::of_observation(&o);
-    let project = if scope == "user" { EVERYWHERE } else { project_id.unwrap_or(0) };
+    let project = match r.get_ref(21)?.as_str()? {
+        "user" => EVERYWHERE,
+        _ => project_id.unwrap_or(0),
+    };
     Ok(Some(StoredRow {
         row: RowId { kind: RowKind::Observation, id: r.get(0)? },
         scope: Scope { project, unasked: origin == Origin::Web || quarantined },

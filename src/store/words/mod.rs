@@ -28,7 +28,7 @@ pub use document::Document;
 pub use listing::{newest, of_sessions};
 pub use load::{StoredRow, load};
 pub use names::{Name, file_name, named};
-pub use neighbours::{Side, neighbours};
+pub use neighbours::{Beside, Side, neighbours};
 pub use postings::{Expression, Order, postings};
 pub use rebuild::{complete, is_due, rebuild_piece};
 pub(super) use repair::{discard_damaged, ensure, is_own, note_damage};

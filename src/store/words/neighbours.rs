@@ -1,6 +1,7 @@
 //! The rows of a session around a row, by time, then by kind and id.
 
 use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use rusqlite::{Connection, params};
 
@@ -14,59 +15,59 @@ pub enum Side {
     After,
 }
 
-/// At most `limit` rows beside a row of a session, the nearest first.
-pub fn neighbours(
-    conn: &Connection,
-    row: &StoredRow,
-    side: Side,
-    limit: usize,
-) -> Result<Vec<RowId>> {
-    let Some(session) = row.session_id else { return Ok(Vec::new()) };
-    let mut found: Vec<(i64, RowId)> = Vec::new();
-    for kind in RowKind::ALL {
-        // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
-        let id = match kind.cmp(&row.row.kind) {
-            Ordering::Less => i64::MAX,
-            Ordering::Equal => row.row.id,
-            Ordering::Greater => -1,
-        };
-        let mut rows = conn.prepare_cached(sql(kind, side))?;
-        let mut rows = rows.query(params![session, row.created_at_epoch, id, limit as i64])?;
-        while let Some(r) = rows.next()? {
-            found.push((r.get(0)?, RowId { kind, id: r.get(1)? }));
-        }
-    }
-    found.sort_unstable();
-    if side == Side::Before {
-        found.reverse();
-    }
-    found.truncate(limit);
-    Ok(found.into_iter().map(|(_, row)| row).collect())
+/// The rows beside a row of a session, the nearest first.
+#[derive(Debug, Default)]
+pub struct Beside {
+    before: Vec<RowId>,
+    after: Vec<RowId>,
 }
 
-/// One statement for each table: SQLite reads an index, and sorts nothing.
-fn sql(kind: RowKind, side: Side) -> &'static str {
-    macro_rules! beside {
-        ($table:literal, $operator:literal, $order:literal) => {
-            concat!(
-                "SELECT created_at_epoch, id FROM ",
-                $table,
-                " WHERE session_id = ?1 AND (created_at_epoch, id) ",
-                $operator,
-                " (?2, ?3) ORDER BY created_at_epoch ",
-                $order,
-                ", id ",
-                $order,
-                " LIMIT ?4"
+impl Beside {
+    pub fn of(&self, side: Side) -> &[RowId] {
+        match side {
+            Side::Before => &self.before,
+            Side::After => &self.after,
+        }
+    }
+}
+
+/// At most `limit` rows on each side of a row.
+pub fn neighbours(conn: &Connection, row: &StoredRow, limit: usize) -> Result<Beside> {
+    let Some(session) = row.session_id else { return Ok(Beside::default()) };
+    // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
+    let [a, b, c] = RowKind::ALL.map(|kind| match kind.cmp(&row.row.kind) {
+        Ordering::Less => i64::MAX,
+        Ordering::Equal => row.row.id,
+        Ordering::Greater => -1,
+    });
+    let mut rows = conn.prepare_cached(sql())?;
+    let mut rows = rows.query(params![session, row.created_at_epoch, limit as i64, a, b, c])?;
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    while let Some(r) = rows.next()? {
+        let kind = RowKind::ALL[usize::from(r.get::<_, u8>(1)?)];
+        let side = if r.get(0)? { &mut before } else { &mut after };
+        side.push((r.get::<_, i64>(2)?, RowId { kind, id: r.get(3)? }));
+    }
+    before.sort_unstable_by(|a, b| b.cmp(a));
+    after.sort_unstable();
+    let nearest = |rows: Vec<(i64, RowId)>| rows.into_iter().map(|r| r.1).take(limit).collect();
+    Ok(Beside { before: nearest(before), after: nearest(after) })
+}
+
+/// One statement for both sides and all tables. SQLite reads an index for each, and sorts nothing.
+fn sql() -> &'static str {
+    static SQL: OnceLock<String> = OnceLock::new();
+    SQL.get_or_init(|| {
+        let beside = |(is_before, operator, order): (u8, &str, &str), kind: RowKind| {
+            let (number, id, table) = (kind.number(), kind.number() + 4, kind.table());
+            format!(
+                "SELECT * FROM (SELECT {is_before}, {number}, created_at_epoch, id FROM {table}
+                   WHERE session_id = ?1 AND (created_at_epoch, id) {operator} (?2, ?{id})
+                   ORDER BY created_at_epoch {order}, id {order} LIMIT ?3)"
             )
         };
-    }
-    match (kind, side) {
-        (RowKind::Observation, Side::Before) => beside!("observations", "<", "DESC"),
-        (RowKind::Observation, Side::After) => beside!("observations", ">", "ASC"),
-        (RowKind::Summary, Side::Before) => beside!("session_summaries", "<", "DESC"),
-        (RowKind::Summary, Side::After) => beside!("session_summaries", ">", "ASC"),
-        (RowKind::Prompt, Side::Before) => beside!("user_prompts", "<", "DESC"),
-        (RowKind::Prompt, Side::After) => beside!("user_prompts", ">", "ASC"),
-    }
+        let sides = [(1, "<", "DESC"), (0, ">", "ASC")];
+        let all = sides.into_iter().flat_map(|side| RowKind::ALL.map(|kind| beside(side, kind)));
+        all.collect::<Vec<_>>().join(" UNION ALL ")
+    })
 }

@@ -12,11 +12,13 @@
 mod part;
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
+use std::rc::Rc;
 
 use super::replaced;
 use super::statement::Statement;
-use crate::text::{Words, sentences};
+use crate::text::{Words, fnv_64, sentences};
 use part::{Part, Value, is_short_name, parts, same};
 
 /// Longer requests are tasks. What they say in passing replaces nothing.
@@ -42,7 +44,7 @@ const REVISES: Words = Words(
      |changé d'avis|oublie|esquece|mudei de ideia|dimentica|cambiato idea",
 );
 /// A turn as it is compared.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Exchange {
     pub request: String,
     /// What the assistant said.
@@ -51,31 +53,51 @@ pub struct Exchange {
     pub can_replace: bool,
 }
 
-/// The parts of each turn that a later one replaces. `turns` are those of one project, oldest first.
-pub fn outdated(turns: &[Exchange]) -> Vec<Vec<String>> {
-    let mut read: Vec<Turn> = turns.iter().map(Turn::read).collect();
-    for at in 1..read.len() {
-        let (earlier, later) = read.split_at_mut(at);
-        let newer = &mut later[0];
-        if !newer.can_replace {
-            continue;
-        }
-        for older in earlier.iter_mut() {
-            if older.may_be_about(newer) {
-                let subjects = older.withdraw(newer);
-                newer.inherited.extend(subjects);
+/// The turns that were read. A block compares most of its turns several times.
+#[derive(Debug, Default)]
+pub struct Readings(HashMap<Exchange, Rc<Reading>>);
+
+impl Readings {
+    /// The parts of each turn that a later one replaces. `turns` are those of one project, oldest first.
+    pub fn outdated(&mut self, turns: Vec<Exchange>) -> Vec<Vec<String>> {
+        let mut read: Vec<Turn> = turns.into_iter().map(|turn| self.turn(turn)).collect();
+        for at in 1..read.len() {
+            let (earlier, later) = read.split_at_mut(at);
+            let newer = &mut later[0];
+            if !newer.can_replace {
+                continue;
+            }
+            for older in earlier.iter_mut() {
+                if older.may_be_about(newer) {
+                    let subjects = older.withdraw(newer);
+                    newer.inherited.extend(subjects);
+                }
             }
         }
+        let out = |turn: &Turn| {
+            let parts = turn.parts.iter().zip(&turn.is_out);
+            parts.filter(|(_, is_out)| **is_out).map(|(part, _)| part.text.clone()).collect()
+        };
+        read.iter().map(out).collect()
     }
-    let out = |turn: &Turn| {
-        let out = turn.parts.iter().filter(|part| part.is_out);
-        out.map(|part| part.text.to_owned()).collect()
-    };
-    read.iter().map(out).collect()
+
+    fn turn(&mut self, exchange: Exchange) -> Turn {
+        let reading = match self.0.get(&exchange) {
+            Some(known) => known.clone(),
+            None => {
+                let reading = Rc::new(Reading::of(&exchange));
+                self.0.insert(exchange, reading.clone());
+                reading
+            }
+        };
+        Turn { is_out: vec![false; reading.parts.len()], inherited: BTreeSet::new(), reading }
+    }
 }
 
-struct Turn<'a> {
-    parts: Vec<Part<'a>>,
+/// What a turn says.
+#[derive(Debug)]
+struct Reading {
+    parts: Vec<Part>,
     /// The user speaks of a change.
     changes: bool,
     /// The user takes something back.
@@ -84,13 +106,12 @@ struct Turn<'a> {
     can_replace: bool,
     /// What the request says not to hold any more.
     retired: Vec<String>,
-    /// Subjects of what the turn replaces.
-    inherited: BTreeSet<String>,
-    stems: BTreeSet<String>,
+    /// Hashes of the stems of its parts, sorted.
+    stems: Vec<u64>,
 }
 
-impl<'a> Turn<'a> {
-    fn read(exchange: &'a Exchange) -> Turn<'a> {
+impl Reading {
+    fn of(exchange: &Exchange) -> Reading {
         let request = &exchange.request;
         let asked = sentences(request).into_iter().flat_map(|text| parts(text, true));
         let said = exchange.said.iter().flat_map(|text| sentences(text));
@@ -101,27 +122,54 @@ impl<'a> Turn<'a> {
         let changes =
             CHANGES.inside(&lower) || parts.iter().any(|part| part.is_asked && part.tells_change());
         let n_asked = parts.iter().filter(|part| part.is_asked).count();
-        Turn {
+        let stems = parts.iter().flat_map(|part| &part.topic);
+        let mut stems: Vec<u64> = stems.map(|stem| fnv_64(stem.as_bytes())).collect();
+        stems.sort_unstable();
+        stems.dedup();
+        Reading {
             changes,
             revises: REVISES.inside(&lower),
             can_replace: exchange.can_replace && n_asked > 0 && request.len() <= MAX_REQUEST,
             retired: replaced::retired_stems(&statement),
-            inherited: BTreeSet::new(),
-            stems: parts.iter().flat_map(|part| part.topic.iter().cloned()).collect(),
+            stems,
             parts,
         }
     }
+}
 
+/// A turn that is compared with others.
+struct Turn {
+    reading: Rc<Reading>,
+    /// By part: a later turn replaces it.
+    is_out: Vec<bool>,
+    /// Subjects of what the turn replaces.
+    inherited: BTreeSet<String>,
+}
+
+impl Deref for Turn {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.reading
+    }
+}
+
+impl Turn {
     fn may_be_about(&self, newer: &Turn) -> bool {
-        let is_in = |stem: &String| newer.stems.contains(stem) || newer.inherited.contains(stem);
-        self.stems.iter().chain(&self.inherited).any(is_in)
+        let hashed = |turn: &Turn| -> Vec<u64> {
+            turn.inherited.iter().map(|stem| fnv_64(stem.as_bytes())).collect()
+        };
+        let (own, inherited) = (hashed(self), hashed(newer));
+        let is_in =
+            |stem: &u64| newer.stems.binary_search(stem).is_ok() || inherited.contains(stem);
+        self.stems.iter().chain(&own).any(is_in)
     }
 
     /// Takes out what the newer turn replaces, and returns its subjects.
     fn withdraw(&mut self, newer: &Turn) -> BTreeSet<String> {
         let (mut subjects, mut values, mut names) = (BTreeSet::new(), Vec::new(), Vec::new());
         let mut out: Vec<usize> = Vec::new();
-        for (at, part) in self.parts.iter().enumerate().filter(|(_, part)| !part.is_out) {
+        for (at, part) in self.parts.iter().enumerate().filter(|(at, _)| !self.is_out[*at]) {
             let named = self.names_given_up(part, newer);
             if self.has_other_value(part, newer) {
                 let is_replaced = |v: &&Value| newer.parts.iter().any(|new| new.has_kind_of(v));
@@ -145,7 +193,7 @@ impl<'a> Turn<'a> {
                 out.push(at);
             }
         }
-        out.into_iter().for_each(|at| self.parts[at].is_out = true);
+        out.into_iter().for_each(|at| self.is_out[at] = true);
         self.withdraw_rests();
         subjects
     }
@@ -156,16 +204,16 @@ impl<'a> Turn<'a> {
         for at in 1..self.parts.len() {
             let part = &self.parts[at];
             let is_rest = part.continues && part.values.is_empty() && part.topic.len() < 2;
-            if is_rest && self.parts[at - 1].is_out {
-                self.parts[at].is_out = true;
+            if is_rest && self.is_out[at - 1] {
+                self.is_out[at] = true;
             }
         }
         for at in (1..self.parts.len()).rev() {
             let introduces = self.parts[at - 1].introduces && self.parts[at].continues;
-            if introduces
-                && self.parts[at..].iter().take_while(|part| part.continues).all(|p| p.is_out)
+            let rest = self.parts.iter().zip(&self.is_out).skip(at);
+            if introduces && rest.take_while(|(part, _)| part.continues).all(|(_, is_out)| *is_out)
             {
-                self.parts[at - 1].is_out = true;
+                self.is_out[at - 1] = true;
             }
         }
     }

@@ -68,14 +68,14 @@ impl Value {
 }
 
 /// A part of a sentence.
-pub struct Part<'a> {
-    pub text: &'a str,
+#[derive(Debug)]
+pub struct Part {
+    pub text: String,
     /// The user said it.
     pub is_asked: bool,
     /// Stems of its words that carry meaning, without values, in order.
     pub topic: Vec<String>,
     pub values: Vec<Value>,
-    pub is_out: bool,
     /// It stands in the same sentence as the part before it.
     pub continues: bool,
     /// It ends with a colon.
@@ -87,11 +87,14 @@ pub struct Part<'a> {
 }
 
 /// The parts of a sentence: between commas and the like, and statements with numbers between conjunctions.
-pub fn parts(sentence: &str, is_asked: bool) -> Vec<Part<'_>> {
+pub fn parts(sentence: &str, is_asked: bool) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut is_introduced = false;
     for text in split(sentence) {
-        let words = Statement::read(&text.replace(" %", "%")).words;
+        let words = match text.contains(" %") {
+            true => Statement::read(&text.replace(" %", "%")).words,
+            false => Statement::read(text).words,
+        };
         let has_meaning =
             |word: &&Word| word.is_content() && word.value().is_none() && !word.is(Role::Move);
         let topic: Vec<String> =
@@ -104,11 +107,10 @@ pub fn parts(sentence: &str, is_asked: bool) -> Vec<Part<'_>> {
         is_introduced = text.ends_with([':', '：']);
         let text = text.trim_end_matches([',', ';', ':', '…', '，', '；', '：', '、']);
         parts.push(Part {
-            text,
+            text: text.to_owned(),
             is_asked,
             topic,
             values,
-            is_out: false,
             continues,
             introduces: is_introduced,
             lead,
@@ -148,6 +150,9 @@ fn split(sentence: &str) -> Vec<&str> {
 fn split_numbers<'a>(text: &'a str, parts: &mut Vec<&'a str>) {
     let has_digit = |text: &str| text.chars().any(char::is_numeric);
     let mut rest = text;
+    if !has_digit(text) {
+        return parts.push(text);
+    }
     let is_between = |(at, word): &(usize, &&str)| {
         has_digit(&rest[..*at]) && has_digit(&rest[at + word.len()..])
     };
@@ -203,7 +208,7 @@ fn number(word: &Word, next: Option<&Word>) -> Kind {
     }
 }
 
-impl Part<'_> {
+impl Part {
     /// What it speaks of.
     pub fn subject(&self) -> impl Iterator<Item = &String> {
         self.topic.iter().chain(&self.lead)
@@ -340,6 +345,10 @@ pub fn same(a: &str, b: &str) -> bool {
         return true;
     }
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    // Most stems begin with another letter.
+    if short.bytes().next() != long.bytes().next() {
+        return is_end_of_name(short, long);
+    }
     let shared: usize = short
         .chars()
         .zip(long.chars())
@@ -358,6 +367,9 @@ pub fn is_short_name(short: &str, long: &str) -> bool {
     const ENDINGS: [&str; 6] = ["db", "sql", "js", "lang", "ql", "io"];
     let rest = long.strip_prefix(short).filter(|_| short.len() >= MIN_SHORT_NAME);
     rest.is_some_and(|rest| rest.starts_with(['.', '-']) || ENDINGS.contains(&rest))
-        || short.len() > MIN_SHORT_NAME
-            && long.strip_suffix(short).is_some_and(|rest| rest.ends_with('-'))
+        || is_end_of_name(short, long)
+}
+
+fn is_end_of_name(short: &str, long: &str) -> bool {
+    short.len() > MIN_SHORT_NAME && long.strip_suffix(short).is_some_and(|rest| rest.ends_with('-'))
 }

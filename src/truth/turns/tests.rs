@@ -7,6 +7,10 @@ fn turn(request: &str, answer: &str) -> Exchange {
     Exchange { request: request.to_owned(), said, can_replace: true }
 }
 
+fn outdated(turns: &[Exchange]) -> Vec<Vec<String>> {
+    Readings::default().outdated(turns.to_vec())
+}
+
 /// What the second turn takes out of the first one.
 #[track_caller]
 fn check(older: (&str, &str), newer: (&str, &str), expected: &[&str]) {
@@ -203,4 +207,19 @@ fn another_branch_and_a_long_request_replace_nothing() {
     let long =
         Exchange { request: format!("{} {}", newer.request, "and more ".repeat(60)), ..newer };
     assert!(outdated(&[older, long])[0].is_empty());
+}
+
+/// A turn is compared as itself, however often it was compared with others.
+#[test]
+fn a_turn_that_was_read_before_is_compared_anew() {
+    let older = turn("the preview runs on port 3000", "Preview is on 3000.");
+    let newer = turn("move the preview to 4200", "The preview listens on 4200 now.");
+    let mut readings = Readings::default();
+    let pair = vec![older.clone(), newer.clone()];
+    let first = readings.outdated(pair.clone());
+    assert_eq!(first[0], ["the preview runs on port 3000", "Preview is on 3000."]);
+    assert_eq!(readings.outdated(vec![older.clone()]), [[""; 0]]);
+    let elsewhere = Exchange { can_replace: false, ..newer };
+    assert_eq!(readings.outdated(vec![older, elsewhere])[0], [""; 0]);
+    assert_eq!(readings.outdated(pair), first);
 }
