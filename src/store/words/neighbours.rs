@@ -30,7 +30,7 @@ pub fn neighbours(
             Ordering::Equal => row.row.id,
             Ordering::Greater => -1,
         };
-        let mut rows = conn.prepare_cached(sql(kind, side))?;
+        let mut rows = conn.prepare_cached(&sql(kind, side))?;
         let mut rows = rows.query(params![session, row.created_at_epoch, id, limit as i64])?;
         while let Some(r) = rows.next()? {
             found.push((r.get(0)?, RowId { kind, id: r.get(1)? }));
@@ -45,28 +45,15 @@ pub fn neighbours(
 }
 
 /// One statement for each table: SQLite reads an index, and sorts nothing.
-fn sql(kind: RowKind, side: Side) -> &'static str {
-    macro_rules! beside {
-        ($table:literal, $operator:literal, $order:literal) => {
-            concat!(
-                "SELECT created_at_epoch, id FROM ",
-                $table,
-                " WHERE session_id = ?1 AND (created_at_epoch, id) ",
-                $operator,
-                " (?2, ?3) ORDER BY created_at_epoch ",
-                $order,
-                ", id ",
-                $order,
-                " LIMIT ?4"
-            )
-        };
-    }
-    match (kind, side) {
-        (RowKind::Observation, Side::Before) => beside!("observations", "<", "DESC"),
-        (RowKind::Observation, Side::After) => beside!("observations", ">", "ASC"),
-        (RowKind::Summary, Side::Before) => beside!("session_summaries", "<", "DESC"),
-        (RowKind::Summary, Side::After) => beside!("session_summaries", ">", "ASC"),
-        (RowKind::Prompt, Side::Before) => beside!("user_prompts", "<", "DESC"),
-        (RowKind::Prompt, Side::After) => beside!("user_prompts", ">", "ASC"),
-    }
+fn sql(kind: RowKind, side: Side) -> String {
+    let (operator, order) = match side {
+        Side::Before => ("<", "DESC"),
+        Side::After => (">", "ASC"),
+    };
+    format!(
+        "SELECT created_at_epoch, id FROM {}
+         WHERE session_id = ?1 AND (created_at_epoch, id) {operator} (?2, ?3)
+         ORDER BY created_at_epoch {order}, id {order} LIMIT ?4",
+        kind.table()
+    )
 }
