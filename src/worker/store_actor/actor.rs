@@ -200,26 +200,22 @@ impl StoreActor {
         let (summary, evidence) = (distilled.summary.as_ref(), distilled.evidence());
         let further = self.further_projects(batch, summary, evidence)?;
         testpoint::at("worker.completing");
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
-                if let Completed::Stored { summary: Some(id), .. } = done {
-                    elsewhere::link(tx, id, &further)?;
+        self.settle(false, |tx, session| {
+            let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
+            if let Completed::Stored { summary: Some(id), .. } = done {
+                elsewhere::link(tx, id, &further)?;
+            }
+            // Logged before the commit, so that the log has the order of the store.
+            match done {
+                Completed::Stored { .. } => {
+                    tracing::info!(events = batch.messages.len(), "stored a batch");
                 }
-                // Logged before the commit, so that the log has the order of the store.
-                match done {
-                    Completed::Stored { .. } => {
-                        tracing::info!(events = batch.messages.len(), "stored a batch");
-                    }
-                    Completed::Dropped => {
-                        tracing::info!("dropped a batch that was changed while it was distilled");
-                    }
+                Completed::Dropped => {
+                    tracing::info!("dropped a batch that was changed while it was distilled");
                 }
-                Ok(())
-            },
-            false,
-        )?;
+            }
+            Ok(())
+        })?;
         testpoint::at("worker.completed");
         self.maintain_wal(self.status.pending == 0);
         Ok(())
@@ -239,46 +235,33 @@ impl StoreActor {
     }
 
     fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                queue::defer(tx, session, &ids(batch), deferral)
-            },
-            false,
-        )
+        self.settle(false, |tx, session| queue::defer(tx, session, &ids(batch), deferral))
     }
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
         let size = if batch.messages.len() == 1 { BatchSize::Single } else { BatchSize::Several };
         testpoint::at("worker.failing");
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                let now = clock::now_ms();
-                queue::fail(tx, session, &ids(batch), reason, size, now).map(drop)
-            },
-            true,
-        )?;
+        self.settle(true, |tx, session| {
+            queue::fail(tx, session, &ids(batch), reason, size, clock::now_ms()).map(drop)
+        })?;
         testpoint::at("worker.failed");
         Ok(())
     }
 
     fn release(&mut self, batch: &Batch) -> store::Result<()> {
         testpoint::at("worker.giving_back");
-        self.settle(
-            |tx, session| session.map_or(Ok(()), |id| queue::release(tx, id, &ids(batch))),
-            false,
-        )?;
+        self.settle(false, |tx, session| queue::release(tx, session, &ids(batch)))?;
         testpoint::at("worker.given_back");
         Ok(())
     }
 
+    /// Ends the work on a batch and reports it. Stores nothing if the session has no row.
     fn settle(
         &mut self,
-        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<()>,
         failed: bool,
+        work: impl Fn(&rusqlite::Transaction, i64) -> store::Result<()>,
     ) -> store::Result<()> {
-        self.write(work)?;
+        self.write(|tx, session| session.map_or(Ok(()), |session| work(tx, session)))?;
         let session = self.read_status();
         self.report(Report::BatchSettled { failed, session });
         Ok(())
