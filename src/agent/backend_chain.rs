@@ -50,21 +50,9 @@ impl BackendChain {
         BackendChain { settings, chain, session: session.to_owned(), models: Vec::new() }
     }
 
-    /// Distills `batch`. The local rules distill a batch that asks for no summary and in which each
-    /// event takes one line of a prompt.
+    /// Distills `batch`.
     pub async fn distill(&mut self, batch: Arc<ParsedBatch>, ledger: &dyn Ledger) -> Outcome {
-        if !batch.asks_for_summary()
-            && batch.events().all(|event| matches!(mention(&event), Mention::Line(_)))
-        {
-            return self.distill_locally(batch).await;
-        }
-        let root = batch.project_root.as_deref();
-        if root.is_some_and(|root| self.settings.own_config_is_in(&project::dir_of(root))) {
-            // The project may have written the config that chose the backend.
-            return self.distill_locally(batch).await;
-        }
-        let chain = self.chain.clone();
-        if chain.first() == Some(&Backend::Extractive) {
+        if self.needs_no_model(&batch) {
             return self.distill_locally(batch).await;
         }
         let limit = self.settings.config.agent.turn_timeout;
@@ -72,6 +60,7 @@ impl BackendChain {
             Ok(screened) => screened,
             Err(e) => return Outcome::Failed(e),
         };
+        let chain = self.chain.clone();
         let mut remaining = chain.iter();
         let mut last_error = None;
         let mut deferred: Option<Outcome> = None;
@@ -86,12 +75,8 @@ impl BackendChain {
             match distill_with(self.model(*backend), &screened, limit, ledger).await {
                 BackendOutcome::Done(done) => return Outcome::Done(done),
                 BackendOutcome::Defer { reason, delay, waits } => {
-                    let waits_for = match waits {
-                        Waits::ForBackend => deferral::for_backend(&self.settings, *backend),
-                        Waits::ForDelay => None,
-                    };
-                    let backend = backend.name();
                     if remaining.len() > 0 {
+                        let backend = backend.name();
                         tracing::warn!(backend, "looking for another model: {reason}");
                     }
                     deferred = Some(match deferred {
@@ -99,7 +84,15 @@ impl BackendChain {
                         Some(Outcome::Deferred { reason, delay: earlier, waits_for }) => {
                             Outcome::Deferred { reason, delay: earlier.min(delay), waits_for }
                         }
-                        _ => Outcome::Deferred { reason, delay, waits_for },
+                        _ => {
+                            let waits_for = match waits {
+                                Waits::ForBackend => {
+                                    deferral::for_backend(&self.settings, *backend)
+                                }
+                                Waits::ForDelay => None,
+                            };
+                            Outcome::Deferred { reason, delay, waits_for }
+                        }
                     });
                 }
                 BackendOutcome::Split(e) => return Outcome::Failed(e),
@@ -109,19 +102,29 @@ impl BackendChain {
                 }
             }
         }
-        if let Some(deferred) = deferred {
-            return deferred;
-        }
-        match last_error {
+        match (deferred, last_error) {
+            (Some(deferred), _) => deferred,
             // The last backend is over its budget.
-            Some(AgentError::Busy { reason, .. }) => Outcome::Deferred {
+            (None, Some(AgentError::Busy { reason, .. })) => Outcome::Deferred {
                 reason,
                 delay: MAX_DELAY,
                 waits_for: Some(deferral::for_budget(&self.settings)),
             },
-            Some(e) => Outcome::Failed(e),
-            None => self.distill_locally(batch).await,
+            (None, Some(e)) => Outcome::Failed(e),
+            (None, None) => self.distill_locally(batch).await,
         }
+    }
+
+    /// Whether the local rules distill the batch at once: they come first in the chain, the batch asks
+    /// for no summary and each event takes one line of a prompt, or the project may have written the
+    /// config that chose the backend.
+    fn needs_no_model(&self, batch: &ParsedBatch) -> bool {
+        let says_little =
+            || batch.events().all(|event| matches!(mention(&event), Mention::Line(_)));
+        let root = batch.project_root.as_deref();
+        self.chain.first() == Some(&Backend::Extractive)
+            || !batch.asks_for_summary() && says_little()
+            || root.is_some_and(|root| self.settings.own_config_is_in(&project::dir_of(root)))
     }
 
     /// Whether the oldest event has waited for `agent.defer_max` or longer.

@@ -22,35 +22,32 @@ mod redact;
 mod secret_files;
 mod tags;
 mod texts;
+mod tool_use;
 mod truncate_json;
 mod truncating_writer;
 mod withhold;
 mod word_table;
 
-use std::borrow::Cow;
 use std::path::Path;
 
-use memctl_proto::event::{Agent, Event, Kind, Process, Tool};
-use serde_json::value::RawValue;
+use memctl_proto::event::{Agent, Event, Kind, Process, Project, Tool};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::clients::{self, HookEvent, ToolKind, ToolUse};
+use crate::clients::{self, HookEvent, ToolUse};
 use crate::config::{Limits, Recording, Redact};
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
-use crate::text::truncate_middle;
 pub use files::hash_files;
-use key_lines::Share;
 pub use note::{NoteRedaction, hash_named_file};
 pub use object_reader::{Object, ObjectReader, ReadError};
 pub use payload::Payload;
-use payload::{members, text_of};
+use payload::text_of;
 pub use private_turns::PrivateTurns;
 pub use private_words::PrivateWords;
 pub use redact::{Finding, find as find_secrets, redact as redact_secrets};
 use texts::Texts;
-use withhold::Withheld;
+use tool_use::Unrecorded;
 
 /// Payloads with a longer session id are rejected.
 const MAX_SESSION: usize = 512;
@@ -158,12 +155,12 @@ fn build(payload: &Payload, context: &CaptureContext) -> Result<Captured, Captur
         n if n > MAX_SESSION => return Err(CaptureError::LongSession(n)),
         _ => {}
     }
+    let meaning = clients::hook_event(context.client, name);
     let cwd = payload.cwd.as_deref().filter(|p| !p.is_empty() && p.len() <= MAX_PATH);
     let started_in = context.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
-    let dir = started_in.or(cwd.map(Path::new));
-    let meaning = clients::hook_event(context.client, name);
     let dirs = [started_in, cwd.map(Path::new)].into_iter().flatten();
     let mut dirs: Vec<&Path> = dirs.collect();
+    let dir = dirs.first().copied();
     if dirs.is_empty() {
         dirs.extend(context.fallback_dir);
     }
@@ -181,87 +178,125 @@ fn build(payload: &Payload, context: &CaptureContext) -> Result<Captured, Captur
     let texts = Texts { limits: context.limits, private: context.private, redact: context.redact };
     add_private_words(payload, context.private);
     let agent = agent(payload, &texts);
-    let event = |kind| Event {
-        turn: bounded_id(payload.turn.as_deref()),
-        cwd: cwd.map(str::to_owned),
-        agent: agent.clone(),
-        process: context.process,
-        transcript: payload.transcript_path.as_deref().and_then(bounded_path),
-        ..Event::new(kind, context.client, session, context.now)
-    };
-    let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
-    let project = || dir.map(project::identify);
+    let recorder = Recorder { payload, context, session, cwd, dir, texts, agent };
+    match recorder.record(meaning) {
+        Ok(captured) => Ok(captured),
+        Err(Unrecorded::Ignored(why)) => Ok(Captured::Ignored(why)),
+        Err(Unrecorded::Invalid(error)) => Err(error),
+    }
+}
 
-    let event = match meaning {
-        HookEvent::Start => {
-            let reason = payload.source.as_deref().and_then(|w| texts.word(w));
-            Event { project: project(), reason, ..event(Kind::Start) }
-        }
-        HookEvent::Prompt => {
-            let prompt = payload.prompt.as_deref().unwrap_or("");
-            if clients::is_notification(prompt, payload.source.as_deref()) {
-                event(Kind::Notification)
-            } else {
-                let (text, private) = texts.prompt(prompt);
-                let private = private || payload.prompt.is_none() && payload.lacks_private_part;
-                Event { project: project(), text, private, ..event(Kind::Prompt) }
+/// A payload of a recorded session.
+struct Recorder<'a> {
+    payload: &'a Payload<'a>,
+    context: &'a CaptureContext<'a>,
+    session: &'a str,
+    cwd: Option<&'a str>,
+    /// The directory whose project the session belongs to.
+    dir: Option<&'a Path>,
+    texts: Texts<'a>,
+    agent: Option<Agent>,
+}
+
+impl Recorder<'_> {
+    fn record(&self, meaning: HookEvent) -> Result<Captured, Unrecorded> {
+        let Recorder { payload, context, texts, .. } = self;
+        let in_subagent = self.agent.is_some();
+        let event = match meaning {
+            HookEvent::Start => {
+                let reason = payload.source.as_deref().and_then(|w| texts.word(w));
+                Event { project: self.project(), reason, ..self.event(Kind::Start) }
             }
-        }
-        HookEvent::Tool => match used_tool(payload, context, &texts)? {
-            Ok(tool) => Event { tool: Some(tool), ..event(Kind::Tool) },
-            Err(why) => return Ok(Captured::Ignored(why)),
-        },
-        HookEvent::ToolFailed => match failed_tool(payload, context, &texts)? {
-            Ok(tool) => Event { tool: Some(tool), ..event(Kind::ToolFailed) },
-            Err(why) => return Ok(Captured::Ignored(why)),
-        },
-        HookEvent::Subagent => {
-            let Some(agent) = agent.as_ref().filter(|a| !a.r#type.is_empty()) else {
-                return Ok(Captured::Ignored("the stop of a compaction, not of a subagent"));
-            };
-            let Some(report) = message() else {
-                return Ok(Captured::Ignored("a subagent without a report"));
-            };
-            let tool = Some(report_tool(agent, &report));
-            Event { text: Some(report), tool, ..event(Kind::Subagent) }
-        }
-        HookEvent::Stop | HookEvent::StopFailed if agent.is_some() => {
-            return Ok(Captured::Ignored("a stop inside a subagent"));
-        }
-        HookEvent::Stop => Event { text: message(), ..event(Kind::Stop) },
-        HookEvent::StopFailed => {
-            let code = payload.error.and_then(text_of);
-            let reason = code.and_then(|code| texts.word(&code));
-            let details = payload.error_details.and_then(|d| texts.details(d));
-            let parts: Vec<String> = [message(), details].into_iter().flatten().collect();
-            let text = texts.text(&parts.join("\n"));
-            Event { text, reason, ..event(Kind::StopFailed) }
-        }
-        HookEvent::End => {
-            let reason = payload.reason.as_deref().and_then(|w| texts.word(w));
-            Event { reason, ..event(Kind::End) }
-        }
-        HookEvent::BeforeTool if agent.is_some() => {
-            return Ok(Captured::Ignored(
-                "a tool use of a subagent is recorded when it has finished",
-            ));
-        }
-        HookEvent::BeforeTool => match named_tool(payload, context)? {
-            Ok((_, used, _)) => {
+            HookEvent::Prompt => self.prompt(),
+            HookEvent::Tool => {
+                let tool = Some(tool_use::used_tool(payload, context, texts)?);
+                Event { tool, ..self.event(Kind::Tool) }
+            }
+            HookEvent::ToolFailed => {
+                let tool = Some(tool_use::failed_tool(payload, context, texts)?);
+                Event { tool, ..self.event(Kind::ToolFailed) }
+            }
+            HookEvent::Subagent => self.subagent().map_err(Unrecorded::Ignored)?,
+            HookEvent::Stop | HookEvent::StopFailed if in_subagent => {
+                return Err(Unrecorded::Ignored("a stop inside a subagent"));
+            }
+            HookEvent::Stop => Event { text: self.message(), ..self.event(Kind::Stop) },
+            HookEvent::StopFailed => self.failed_stop(),
+            HookEvent::End => {
+                let reason = payload.reason.as_deref().and_then(|w| texts.word(w));
+                Event { reason, ..self.event(Kind::End) }
+            }
+            HookEvent::BeforeTool if in_subagent => {
+                return Err(Unrecorded::Ignored(
+                    "a tool use of a subagent is recorded when it has finished",
+                ));
+            }
+            HookEvent::BeforeTool => {
+                let (_, used, _) = tool_use::named_tool(payload, context)?;
                 return Ok(Captured::BeforeTool(Box::new(BeforeTool {
                     client: context.client.to_owned(),
-                    session: session.to_owned(),
+                    session: self.session.to_owned(),
                     turn: bounded_id(payload.turn.as_deref()),
-                    cwd: cwd.map(str::to_owned),
+                    cwd: self.cwd.map(str::to_owned),
                     used,
                 })));
             }
-            Err(why) => return Ok(Captured::Ignored(why)),
-        },
-        HookEvent::Unused => return Ok(Captured::Ignored("events of this kind are not recorded")),
-        HookEvent::Unknown => return Ok(Captured::Ignored("an unknown event")),
-    };
-    Ok(Captured::Event(Box::new(texts::fit(event))))
+            HookEvent::Unused => {
+                return Err(Unrecorded::Ignored("events of this kind are not recorded"));
+            }
+            HookEvent::Unknown => return Err(Unrecorded::Ignored("an unknown event")),
+        };
+        Ok(Captured::Event(Box::new(texts::fit(event))))
+    }
+
+    fn event(&self, kind: Kind) -> Event {
+        let Recorder { payload, context, .. } = self;
+        Event {
+            turn: bounded_id(payload.turn.as_deref()),
+            cwd: self.cwd.map(str::to_owned),
+            agent: self.agent.clone(),
+            process: context.process,
+            transcript: payload.transcript_path.as_deref().and_then(bounded_path),
+            ..Event::new(kind, context.client, self.session, context.now)
+        }
+    }
+
+    fn project(&self) -> Option<Project> {
+        self.dir.map(project::identify)
+    }
+
+    fn message(&self) -> Option<String> {
+        self.payload.last_assistant_message.as_deref().and_then(|m| self.texts.text(m))
+    }
+
+    fn prompt(&self) -> Event {
+        let payload = self.payload;
+        let prompt = payload.prompt.as_deref().unwrap_or("");
+        if clients::is_notification(prompt, payload.source.as_deref()) {
+            return self.event(Kind::Notification);
+        }
+        let (text, private) = self.texts.prompt(prompt);
+        let private = private || payload.prompt.is_none() && payload.lacks_private_part;
+        Event { project: self.project(), text, private, ..self.event(Kind::Prompt) }
+    }
+
+    fn subagent(&self) -> Result<Event, &'static str> {
+        let agent = self.agent.as_ref().filter(|a| !a.r#type.is_empty());
+        let agent = agent.ok_or("the stop of a compaction, not of a subagent")?;
+        let report = self.message().ok_or("a subagent without a report")?;
+        let tool = Some(report_tool(agent, &report));
+        Ok(Event { text: Some(report), tool, ..self.event(Kind::Subagent) })
+    }
+
+    fn failed_stop(&self) -> Event {
+        let Recorder { payload, texts, .. } = self;
+        let code = payload.error.and_then(text_of);
+        let reason = code.and_then(|code| texts.word(&code));
+        let details = payload.error_details.and_then(|d| texts.details(d));
+        let parts: Vec<String> = [self.message(), details].into_iter().flatten().collect();
+        let text = texts.text(&parts.join("\n"));
+        Event { text, reason, ..self.event(Kind::StopFailed) }
+    }
 }
 
 /// Finds the private parts of all texts first, because they may come back in any of them.
@@ -333,156 +368,6 @@ pub fn without_secrets(text: &str) -> String {
 /// What is stored of a text that the user writes: without private tags and secrets.
 pub fn typed_text(text: &str, own: &Redact) -> String {
     redact::redact(tags::strip(text).text.trim(), own).into_owned()
-}
-
-/// The recorded part of a tool use, or the reason why nothing is recorded.
-type Recorded = Result<Tool, &'static str>;
-
-fn used_tool(
-    payload: &Payload,
-    context: &CaptureContext,
-    texts: &Texts,
-) -> Result<Recorded, CaptureError> {
-    let (mut tool, used, withheld) = match named_tool(payload, context)? {
-        Ok(named) => named,
-        Err(why) => return Ok(Err(why)),
-    };
-    let input = payload.tool_input;
-    if changes_private_file(payload, &used, context) {
-        tool.input = input.and_then(|i| texts.only_paths(i));
-        return Ok(Ok(tool));
-    }
-    let (input, response) = withheld_parts(withheld, input, payload.tool_response);
-    let (input, response) = (input.as_deref(), response.as_deref());
-    tool.input = input.and_then(|i| texts.input(i));
-    tool.response = match response {
-        None => None,
-        Some(response) if used.kind == ToolKind::Subagent && !in_background(response) => None,
-        Some(response) if used.edits() => {
-            let members = members(response);
-            let is_copy = |key: &str| clients::COPIES.contains(&key);
-            if members.iter().any(|(key, copy)| is_copy(key) && has_private(copy)) {
-                // The changed lines do not show which of them are private.
-                tool.input = input.and_then(|i| texts.only_paths(i));
-                None
-            } else {
-                texts.response_without(&members, response)
-            }
-        }
-        Some(response) if used.kind == ToolKind::Tasks => {
-            texts.response_without(&members(response), response)
-        }
-        Some(response) => recorded_response(&used, withheld, response, texts),
-    };
-    Ok(Ok(tool))
-}
-
-fn failed_tool(
-    payload: &Payload,
-    context: &CaptureContext,
-    texts: &Texts,
-) -> Result<Recorded, CaptureError> {
-    let (mut tool, used, withheld) = match named_tool(payload, context)? {
-        Ok(named) => named,
-        Err(why) => return Ok(Err(why)),
-    };
-    if changes_private_file(payload, &used, context) {
-        tool.input = payload.tool_input.and_then(|i| texts.only_paths(i));
-        return Ok(Ok(tool));
-    }
-    let response = payload.error.or(payload.tool_response);
-    let (input, response) = withheld_parts(withheld, payload.tool_input, response);
-    tool.input = input.and_then(|i| texts.input(&i));
-    tool.response = response.and_then(|r| recorded_response(&used, withheld, &r, texts));
-    Ok(Ok(tool))
-}
-
-/// Adds the private parts of the tool's files to the private words. Returns whether the tool changes
-/// such a file: the changed lines do not show which of them are private.
-fn changes_private_file(payload: &Payload, used: &ToolUse, context: &CaptureContext) -> bool {
-    let has_private = private_files::add_private_parts(payload, used, context);
-    let changes = has_private && matches!(used.kind, ToolKind::Edit | ToolKind::Patch);
-    if changes {
-        context.private.keep_files();
-    }
-    changes
-}
-
-/// Returns the input and the response without what is withheld of a secret file.
-fn withheld_parts<'a>(
-    withheld: Withheld,
-    input: Option<&'a RawValue>,
-    response: Option<&'a RawValue>,
-) -> (Option<Cow<'a, RawValue>>, Option<Cow<'a, RawValue>>) {
-    let redacted = |raw: Option<&'a RawValue>, share| {
-        let raw = raw?;
-        let replaced =
-            key_lines::redact(raw.get(), share).and_then(|json| RawValue::from_string(json).ok());
-        Some(replaced.map_or(Cow::Borrowed(raw), Cow::Owned))
-    };
-    let input_as_it_is = input.map(Cow::Borrowed);
-    match withheld {
-        Withheld::Nothing => (input_as_it_is, response.map(Cow::Borrowed)),
-        Withheld::Output(share) => (input_as_it_is, redacted(response, share)),
-        Withheld::Values => (redacted(input, Share::All), redacted(response, Share::All)),
-        Withheld::Response | Withheld::All => (input_as_it_is, None),
-    }
-}
-
-/// Returns the recorded part of a response. Rows that come from secret files are removed, unless the
-/// response is the text of one file. Returns `None` if an object in the response names a secret file.
-fn recorded_response(
-    used: &ToolUse,
-    withheld: Withheld,
-    response: &RawValue,
-    texts: &Texts,
-) -> Option<String> {
-    if withheld == Withheld::Values || !secret_files::may_name_secret_file(response.get()) {
-        return texts.response(response);
-    }
-    if withhold::names_secret_object(response.get()) {
-        return None;
-    }
-    let has_rows = used.kind != ToolKind::Read;
-    match has_rows.then(|| withhold::without_secret_rows(response.get())).flatten() {
-        Some(rest) => texts.response(&RawValue::from_string(rest).ok()?),
-        None => texts.response(response),
-    }
-}
-
-/// Returns the tool without its input and response, its parsed use, and what to withhold. The inner
-/// error is the reason why nothing is recorded.
-fn named_tool(
-    payload: &Payload,
-    context: &CaptureContext,
-) -> Result<Result<(Tool, ToolUse, Withheld), &'static str>, CaptureError> {
-    let name = payload.tool_name.as_deref().filter(|n| !n.is_empty());
-    let name = name.ok_or(CaptureError::NoTool)?;
-    let used = ToolUse::new(context.client, name, payload.tool_input.map(RawValue::get));
-    if used.kind == ToolKind::Skipped {
-        return Ok(Err("a tool that is not recorded"));
-    }
-    let withheld =
-        withhold::withheld(&used, payload.tool_input.map(RawValue::get), payload.cwd.as_deref());
-    if withheld == Withheld::All {
-        return Ok(Err("the tool use names a file with secrets"));
-    }
-    let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
-    let use_id = bounded_id(payload.tool_use_id.as_deref());
-    Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
-}
-
-/// Whether this response only reports that a subagent was started in the background.
-fn in_background(response: &RawValue) -> bool {
-    members(response).iter().any(|(key, value)| match &**key {
-        "isAsync" => value.get() == "true",
-        "status" => value.get() == "\"async_launched\"",
-        _ => false,
-    })
-}
-
-fn has_private(json: &RawValue) -> bool {
-    truncating_writer::is_private_note(json.get()) || tags::has_private_json(json.get())
 }
 
 /// Returns the tool for a subagent's report. Its id contains a hash of the text, so the store ignores

@@ -252,9 +252,13 @@ pub fn reserve_loss_counter(paths: &Paths) {
 
 /// Number of events lost since the data dir was created.
 pub fn n_lost(paths: &Paths) -> u64 {
+    let lens = loss_counters(paths).map(|file| Some(file.stat().ok().filter(Stat::is_file)?.len));
+    lens.flatten().sum()
+}
+
+fn loss_counters(paths: &Paths) -> impl Iterator<Item = Place> {
     let fallback = paths.fallback_is_ours().then(|| paths.fallback_lost_events());
-    let files = [paths.lost_events()].into_iter().chain(fallback);
-    files.filter_map(|file| Some(file.stat().ok().filter(Stat::is_file)?.len)).sum()
+    [paths.lost_events()].into_iter().chain(fallback)
 }
 
 /// What a starting session says about lost events. `None` if there are none.
@@ -278,8 +282,7 @@ pub fn clear_losses(paths: &Paths) -> io::Result<u64> {
         let kept = text.lines().filter(|line| !line.ends_with(LOSS_CAUSE));
         shown.write(kept.map(|line| format!("{line}\n")).collect::<String>().as_bytes())?;
     }
-    let fallback = paths.fallback_is_ours().then(|| paths.fallback_lost_events());
-    for file in [paths.lost_events()].into_iter().chain(fallback) {
+    for file in loss_counters(paths) {
         remove(&file)?;
     }
     reserve_loss_counter(paths);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use memctl_proto::event::{Event, Kind};
 
+use super::reader::read_only_shm;
 use super::testing::{temp_paths, with_suffix};
 use super::*;
 

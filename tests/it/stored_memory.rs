@@ -1,12 +1,11 @@
 //! Rows that a session produces: the hashes of its files and the origin of each memory.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::World;
-use crate::support::directories::in_dir;
+use crate::support::directories::{git, in_dir};
 use crate::support::recordings::{prompt, stop};
 
 /// A tool use in the home directory.
@@ -25,16 +24,13 @@ fn at_home(w: &World, payload: Value) -> Value {
 fn file_hashes_are_those_at_the_time_of_the_tool_use() {
     let w = World::new();
     let file = |name: &str| w.path("home").join(name);
-    let git = |name: &str| {
-        let out = Command::new("git").arg("hash-object").arg(file(name)).output().unwrap();
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    };
+    let hash = |name: &str| git(&w, &w.path("home"), &["hash-object", name]);
     fs::write(file("price.py"), "def price(x):\n    return x * 119\n").unwrap();
     fs::write(file("tax.py"), "RATE = 19\n").unwrap();
     w.hook(&at_home(&w, prompt("s", "t", "The price is a hundred times too high, fix it.")));
     let read = json!({"file_path": file("tax.py")});
     w.hook(&tool_use(&w, "u1", "Read", read, json!({"file": {"filePath": file("tax.py")}})));
-    let tax = git("tax.py");
+    let tax = hash("tax.py");
     fs::write(file("price.py"), "def price(x):\n    return x * 119 / 100\n").unwrap();
     w.hook(&tool_use(
         &w,
@@ -44,7 +40,7 @@ fn file_hashes_are_those_at_the_time_of_the_tool_use() {
                "new_string": "x * 119 / 100"}),
         json!({"filePath": file("price.py")}),
     ));
-    let price = git("price.py");
+    let price = hash("price.py");
     // Later changes do not count.
     fs::write(file("price.py"), "").unwrap();
     w.hook(&at_home(

@@ -3,11 +3,7 @@
 
 use std::ops::Range;
 
-use super::name::{Name, Strength};
-use super::value::{
-    is_code, is_file_path, is_hex_hash, is_number, is_placeholder, is_random, is_reference,
-    is_uuid, is_wordy,
-};
+use super::value::{is_hex_hash, is_random, is_uuid};
 
 /// Maximum bytes of a name to each side of the keyword.
 const MAX_NAME: usize = 64;
@@ -21,12 +17,12 @@ const MAX_BLANKS: usize = 64;
 pub struct Assignment<'a> {
     pub name: &'a str,
     pub value: Range<usize>,
-    form: Form,
+    pub form: Form,
 }
 
 /// How the value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     Quoted,
     /// The argument of a call, in quotes: `set("password", "x")`.
     Argument,
@@ -103,13 +99,11 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Returns the secret part of the value, if `name` is what the key says.
-    pub fn secret(&self, name: Name) -> Option<Range<usize>> {
+    pub fn assignment(&self) -> Assignment<'_> {
         let cursor = Cursor { text: self.value, bytes: self.value.as_bytes() };
         let value = cursor.without_scheme(0..self.value.len());
         let form = if value.start > 0 { Form::Scheme } else { Form::Quoted };
-        let assigned = Assignment { name: self.key, value: value.clone(), form };
-        is_secret(name, &assigned, &self.value[value.clone()]).then_some(value)
+        Assignment { name: self.key, value, form }
     }
 }
 
@@ -385,6 +379,17 @@ impl Cursor<'_> {
             return Some((Form::Prose, start..start + word.len()));
         }
         let attached = start == at && operator == Operator::Equals && self.byte(name.end) == b'=';
+        Some(self.bare(name, operator, start, attached))
+    }
+
+    /// Returns a value without quotes. `attached`: nothing but `=` is between the name and the value.
+    fn bare(
+        &self,
+        name: &Range<usize>,
+        operator: Operator,
+        start: usize,
+        attached: bool,
+    ) -> (Form, Range<usize>) {
         let name_text = &self.text[name.clone()];
         let is_upper = !name_text.contains(|c: char| c.is_ascii_lowercase());
         let begins_line = self.begins_line(name.start);
@@ -396,23 +401,13 @@ impl Cursor<'_> {
         } else {
             self.end_of(start, |b| b.is_ascii_whitespace() || b"\"'`,;&<>)]}|".contains(&b))
         };
-        let mut range = start..end;
-        if is_shell {
-            // `A=x; b`, `$(A=x b)`
-            while range.end > range.start && matches!(self.byte(range.end - 1), b';' | b')' | b',')
-            {
-                range.end -= 1;
-            }
-        } else {
-            while range.end > range.start
-                && matches!(self.byte(range.end - 1), b'.' | b',' | b':' | b'!' | b'?')
-            {
-                range.end -= 1;
-            }
-        }
-        let scheme_end = self.without_scheme_bare(range.clone());
-        if scheme_end != range {
-            return Some((Form::Scheme, scheme_end));
+        // `A=x; b`, `$(A=x b)`; prose
+        let punctuation: &[char] =
+            if is_shell { &[';', ')', ','] } else { &['.', ',', ':', '!', '?'] };
+        let range = start..start + self.text[start..end].trim_end_matches(punctuation).len();
+        let without_scheme = self.without_scheme_bare(range.clone());
+        if without_scheme != range {
+            return (Form::Scheme, without_scheme);
         }
         let ends_line = matches!(self.byte(self.skip_blanks(end)), 0 | b'\n' | b'\r' | b'#')
             || self.byte(end) == b'\\' && self.byte(end + 1) == b'n';
@@ -424,7 +419,7 @@ impl Cursor<'_> {
             _ if begins_line && ends_line => Form::Line,
             _ => Form::Bare,
         };
-        Some((form, range))
+        (form, range)
     }
 
     /// Returns the position behind the type in `password: &str = "x"`.
@@ -614,148 +609,6 @@ fn is_scheme(word: &str) -> bool {
         "negotiate",
     ];
     SCHEMES.iter().any(|scheme| word.trim_end_matches(':').eq_ignore_ascii_case(scheme))
-}
-
-/// Whether the value of this assignment is a secret.
-pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
-    if value.len() < 3 || is_placeholder(value) || value.starts_with("--") || is_number(value) {
-        return false;
-    }
-    let form = assignment.form;
-    if matches!(form, Form::Element | Form::Prose) && value.contains(char::is_whitespace) {
-        return false;
-    }
-    let has_digit = value.contains(|c: char| c.is_ascii_digit());
-    let has_letter = value.contains(|c: char| c.is_ascii_alphabetic());
-    match name.strength {
-        Strength::Password => is_password(assignment, value),
-        _ if form == Form::Scheme => {
-            value.len() >= 8
-                && (has_digit && has_letter || is_random(value))
-                && !value.contains(char::is_whitespace)
-                && !is_code(value)
-        }
-        Strength::Token if value.contains(char::is_whitespace) => false,
-        Strength::Token => {
-            let is_expression =
-                matches!(form, Form::Bare | Form::Line | Form::Shell) && is_code(value);
-            !is_expression
-                && !is_file_path(value)
-                && (form != Form::Prose || value.len() >= 12 && has_digit)
-                && !is_reference(value)
-                && (is_random(value)
-                    || is_uuid(value)
-                    || form == Form::Shell && has_digit && has_letter && value.len() >= 8)
-        }
-        Strength::Weak => {
-            let is_expression = form == Form::Bare && is_code(value);
-            let min = if name.kind == "auth" || name.kind == "signature" { 12 } else { 16 };
-            value.len() >= min
-                && !is_expression
-                && has_digit
-                && is_random(value)
-                && !is_uuid(value)
-                && !is_file_path(value)
-                && form != Form::Prose
-                && (form == Form::Quoted || !value.contains(':'))
-                && !is_reference(value)
-                && !value.rsplit(['-', ':']).next().is_some_and(is_hex_hash)
-                && (!is_hex_hash(value) || name.kind == "secret")
-        }
-    }
-}
-
-fn is_password(assignment: &Assignment, value: &str) -> bool {
-    let has_digit = value.contains(|c: char| c.is_ascii_digit());
-    let is_letters = value.chars().all(|c| c.is_ascii_alphabetic());
-    let is_lower = is_letters && !value.contains(|c: char| c.is_ascii_uppercase());
-    let has_symbol =
-        value.contains(|c: char| c.is_ascii_punctuation() && !matches!(c, '_' | '-' | '.'));
-    // `# pass 12`, `PASS: test_a`
-    let is_result = assignment.name.eq_ignore_ascii_case("pass");
-    let is_digits = value.bytes().all(|b| b.is_ascii_digit());
-    let in_code = matches!(assignment.form, Form::Bare | Form::Argument);
-    if is_file_path(value) || is_digits && (is_result || in_code || value.len() < 4) {
-        return false;
-    }
-    if value.contains(char::is_whitespace) {
-        let is_phrase = assignment.name.to_ascii_lowercase().contains("phrase")
-            && value.chars().all(|c| c.is_ascii_lowercase() || c == ' ');
-        let is_spaced = has_digit && value.len() <= 64 && (has_symbol || !value.ends_with('.'));
-        return assignment.form == Form::Quoted
-            && (is_phrase || is_spaced && value.split(' ').count() <= 4);
-    }
-    if !value.is_ascii() && !has_digit && !has_symbol {
-        return false; // A word in another language, such as a label.
-    }
-    if is_reference(value) {
-        return false;
-    }
-    let names_field = |value: &str| {
-        let lower = value.to_ascii_lowercase();
-        ["passw", "pwd", "secret", "token"].iter().any(|word| lower.contains(word))
-            && !has_digit
-            && !has_symbol
-    };
-    if names_field(value) {
-        return false;
-    }
-    match assignment.form {
-        Form::Quoted | Form::Element => {
-            !is_letters || is_lower && value.len() >= 5 || is_random(value)
-        }
-        _ if is_passphrase(value) => true,
-        Form::Prose => is_strong_word(value),
-        Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
-        Form::Argument => !is_letters && (has_digit || has_symbol),
-        Form::Shell => !is_code(value) || is_random(value),
-        Form::Line | Form::Scheme => {
-            let is_word = value.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
-            (!is_code(value) || is_random(value))
-                && (!is_word || is_lower && value.len() >= 6 || is_random(value))
-                && (!is_result || has_digit && has_symbol)
-        }
-        Form::Bare => {
-            let is_identifier = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            !is_code(value)
-                && (is_random(value)
-                    || has_digit && has_symbol && value.len() >= 6
-                    || is_identifier
-                        && has_digit
-                        && value.len() >= 6
-                        && !is_result
-                        && !is_wordy(value))
-        }
-    }
-}
-
-/// Whether `value` consists of several words with dashes: `correct-horse-battery`.
-fn is_passphrase(value: &str) -> bool {
-    let is_word =
-        |word: &str| matches!(word.len(), 3..=12) && word.bytes().all(|b| b.is_ascii_lowercase());
-    let n_words =
-        value.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').split('-').count();
-    n_words >= 3
-        && value.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').split('-').all(is_word)
-}
-
-/// Whether a word of prose can only be a password.
-fn is_strong_word(value: &str) -> bool {
-    let has = |test: fn(char) -> bool| value.contains(test);
-    let has_symbol =
-        has(|c| c.is_ascii_punctuation() && !matches!(c, '_' | '-' | '.' | '/' | ':' | ','));
-    let has_digit = has(|c| c.is_ascii_digit());
-    let has_letter = has(|c| c.is_ascii_alphabetic());
-    let has_cases = has(|c| c.is_ascii_uppercase()) && has(|c| c.is_ascii_lowercase());
-    value.len() >= 6
-        && has_letter
-        && !is_code(value)
-        && !value.starts_with(['-', '@', '#'])
-        && (has_digit
-            && (has_symbol
-                || has_cases
-                || value.len() >= 7 && !value.contains(['_', '.', '/', ':']))
-            || is_random(value))
 }
 
 /// Returns the values of the cookies in `text[range]`: `sid=…; theme=dark`.

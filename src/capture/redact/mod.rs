@@ -2,11 +2,12 @@
 //! after the removal of tags and before it is truncated.
 //!
 //! One pass finds the keywords of all rules ([`keywords`]). At each keyword its rule looks at the text
-//! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`]), passwords in
+//! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`], [`decision`]), passwords in
 //! URLs and options ([`location`]) and private keys ([`private_keys`]). A text without a keyword costs
 //! the pass only. A few tokens without a keyword are recognized by their form ([`shapes`]).
 
 mod assignment;
+mod decision;
 mod gitleaks;
 mod keywords;
 mod location;
@@ -216,7 +217,7 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
             .map(|range| (range, "cookie"))
             .collect();
     }
-    match assignment::is_secret(name, &assigned, value) {
+    match decision::is_secret(name, &assigned, value) {
         true => {
             vec![(assigned.value.start..tokens::continued(text, assigned.value.end), name.kind)]
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::json::{self, Kind, Value};
 use super::assignment::Member;
-use super::{Finding, Tell, find, keywords, name, shapes};
+use super::{Finding, Tell, decision, find, keywords, name, shapes};
 use crate::config::Redact;
 use crate::text::bytes::contains;
 
@@ -94,7 +94,7 @@ impl<'a> JsonText<'a> {
         let key = json::decode(self.raw, key);
         let name = name::classify(&key)?;
         let text = json::decode(self.raw, &value.range);
-        let secret = Member { key: &key, value: &text }.secret(name)?;
+        let secret = decision::secret_of_member(name, &Member { key: &key, value: &text })?;
         (self.tell)(&text[secret.clone()], name.kind);
         let marker = format!("[redacted:{}]", name.kind);
         Some(match value.kind {

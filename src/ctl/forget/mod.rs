@@ -2,20 +2,17 @@
 
 mod files;
 mod left;
+mod removal;
 mod selection;
 mod spooled;
 mod text;
 mod undo;
 mod verify;
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
 use super::ask;
 use super::change::say_undoable;
-use super::drain::SessionName;
 use super::edit::leftovers;
 use super::format;
 use super::progress::Progress;
@@ -23,9 +20,7 @@ use super::time::parse_past;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::open;
-use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, failed, usage};
-use crate::paths::session_key;
 use crate::spool;
 use crate::spool::drain;
 use crate::spool::forget::Mode;
@@ -33,6 +28,7 @@ use crate::store::forget::{self, ForgetCounts, ForgetSet};
 use crate::store::rejected::{self, Reason};
 use crate::store::{Locked, StoreError};
 use crate::text::Needle;
+use removal::Removed;
 use selection::{Selection, format_counts};
 use verify::Verification;
 
@@ -295,8 +291,6 @@ fn choose(locked: &mut Locked, args: &Args, until: Option<i64>) -> Result<Select
 /// Removes the selection and closes the database. Returns passages of the removed texts too, and
 /// `None` if the user did not confirm.
 fn remove(settings: &Settings, args: &Args) -> Result<Option<(Outcome, Vec<String>)>> {
-    let paths = &settings.paths;
-    let mut outcome = Outcome::of(args);
     let mut store = open::store(settings)?;
     spooled::drain(settings, args, &mut store)?;
     let until = undo_until(settings, args, clock::now_ms());
@@ -305,38 +299,18 @@ fn remove(settings: &Settings, args: &Args) -> Result<Option<(Outcome, Vec<Strin
     let spooled = spooled::remove(settings, store.connection(), args, Mode::Count)?;
     let n_spooled = spooled.events + spooled.dead_letters;
     if selection.is_empty() && n_spooled == 0 {
+        let mut outcome = Outcome::of(args);
         outcome.left.extend(left::unread_dead_letters(settings, args));
         return Ok(Some((outcome, Vec::new())));
     }
     if !args.yes && !is_confirmed(args, &selection, n_spooled, until)? {
         return Ok(None);
     }
-    let progress = Progress::new("forgetting");
-    let removed = store.locked(|locked| Ok(carry_out(settings, args, locked, &progress)));
-    drop(progress);
-    let Removed { count, spooled, until, affected, passages, rewritten } = removed??;
-    outcome = Outcome { count, spooled, until, ..outcome };
-    outcome.left.extend(rewritten.err().map(not_rewritten));
-    spool::remove_stale_tmp(paths);
-    // Close the database before a worker is spawned: SQLite connections must not cross a fork. Then
-    // wake the workers, so that they reload the status of their sessions.
-    drop(store);
-    for (client, session) in &affected {
-        deliver::wake(settings, &session_key(client, session), probe::TIMEOUT);
-    }
+    let (mut outcome, passages) = removal::run(settings, args, store, |locked, progress| {
+        carry_out(settings, args, locked, progress)
+    })?;
     outcome.left.extend(left::unread_dead_letters(settings, args));
     Ok(Some((outcome, passages)))
-}
-
-/// What was removed.
-struct Removed {
-    count: ForgetCounts,
-    /// Spooled events and dead letters that cannot be restored.
-    spooled: u64,
-    until: Option<i64>,
-    affected: BTreeSet<SessionName>,
-    passages: Vec<String>,
-    rewritten: crate::store::Result<()>,
 }
 
 /// Selects again under the store lock, because workers may have written since, and removes the
@@ -364,13 +338,8 @@ fn carry_out(
     }
     let mut spooled = spooled::remove(settings, locked.connection(), args, Mode::Remove)?;
     let affected = selection.set.affected_sessions(locked.connection())?;
-    let (n_done, count) = (Cell::new(0), selection.set.count());
-    let on_row = || {
-        n_done.set(n_done.get() + 1);
-        progress.set(|| {
-            format!("forgetting: {} of {} items", n_done.get().min(count.total()), count.total())
-        });
-    };
+    let count = selection.set.count();
+    let on_row = removal::counting(progress, count.total());
     if args.reject {
         reject(locked, &selection.set, now)?;
     }
@@ -384,14 +353,13 @@ fn carry_out(
         spooled.events += discarded.events;
         spooled.dead_letters += discarded.dead_letters;
     }
-    progress.set(|| "rewriting the database".into());
     Ok(Removed {
         count,
         spooled: spooled.dead_letters + if until.is_some() { 0 } else { spooled.events },
         until,
         affected,
         passages: selection.passages,
-        rewritten: locked.remove_purged_remnants(),
+        rewritten: removal::rewrite(locked, progress),
     })
 }
 
@@ -444,26 +412,15 @@ fn is_confirmed(
     until: Option<i64>,
 ) -> Result<bool> {
     let counts = selection.set.count();
-    let (list, what) = (&selection.list, format_counts(&counts, n_spooled));
-    match (ask::is_interactive(), until) {
-        (true, _) if counts.total() + n_spooled <= 1 => Ok(true),
-        (true, _) => {
-            if args.query.is_some() {
-                super::note(ONLY_TEXT);
-            }
-            match until {
-                Some(_) => ask::confirm(&format!("{list}Forget {what}?")),
-                None => ask::confirm(&format!("{list}Delete {what}? There is no undo.")),
-            }
-        }
-        (false, _) if args.ids.len() == 1 => Ok(true),
-        (false, _) => {
-            list.lines().for_each(super::eprint_line);
-            let verb = if until.is_some() { "forget" } else { "delete" };
-            let refused = undo::needs_yes(&format!("this would {verb} {what}"));
-            Err(if args.query.is_some() { refused.hint(ONLY_TEXT) } else { refused })
-        }
+    let is_single = match ask::is_interactive() {
+        true => counts.total() + n_spooled <= 1,
+        false => args.ids.len() == 1,
+    };
+    if is_single {
+        return Ok(true);
     }
+    let hint = args.query.is_some().then_some(ONLY_TEXT);
+    removal::confirm(&selection.list, &format_counts(&counts, n_spooled), until, hint)
 }
 
 fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {

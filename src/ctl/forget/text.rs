@@ -1,25 +1,20 @@
 //! `memctl forget --text`: removes a text and keeps the memories that contain it.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
-
 use rusqlite::Connection;
 
+use super::removal::{self, Removed};
 use super::selection::{self, format_counts};
-use super::{Args, NOTHING_DONE, Outcome, finish, not_rewritten, spooled, undo, undo_until};
+use super::{Args, NOTHING_DONE, Outcome, finish, spooled, undo_until};
 use crate::clock;
 use crate::config::Settings;
-use crate::ctl::drain::SessionName;
 use crate::ctl::edit::leftovers;
+use crate::ctl::open;
 use crate::ctl::progress::Progress;
-use crate::ctl::{ask, open};
-use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, usage};
-use crate::paths::session_key;
 use crate::spool;
 use crate::spool::forget::{Mode, replace_texts};
 use crate::store::Locked;
-use crate::store::forget::{ForgetCounts, ForgetSet};
+use crate::store::forget::ForgetSet;
 use crate::store::forget_text::{self, TextSet};
 use crate::store::forgotten_texts::{ForgottenTexts, MARK, MIN_CHARS};
 use crate::store::words::RowKind;
@@ -74,7 +69,7 @@ fn remove(
     settings: &Settings,
     args: &Args,
     text: &str,
-    mut outcome: Outcome,
+    outcome: Outcome,
 ) -> Result<Option<Outcome>> {
     let mut store = open::store(settings)?;
     spooled::drain(settings, args, &mut store)?;
@@ -86,32 +81,13 @@ fn remove(
         return Ok(Some(outcome));
     }
     let what = format!("the text in {}", format_counts(&set.count(), n_spooled));
-    if !is_confirmed(args, &what, &list(conn, &set)?, outcome.until)? {
+    if !args.yes && !removal::confirm(&list(conn, &set)?, &what, outcome.until, None)? {
         return Ok(None);
     }
-    let progress = Progress::new("forgetting");
-    let removed =
-        store.locked(|locked| Ok(carry_out(settings, args, locked, (text, &texts), &progress)));
-    drop(progress);
-    let Removed { count, spooled, until, affected, rewritten } = removed??;
-    outcome = Outcome { count, spooled, until, ..outcome };
-    outcome.left.extend(rewritten.err().map(not_rewritten));
-    spool::remove_stale_tmp(&settings.paths);
-    // Close the database before a worker is spawned: SQLite connections must not cross a fork. A worker
-    // whose batch is dropped claims it again.
-    drop(store);
-    for (client, session) in &affected {
-        deliver::wake(settings, &session_key(client, session), probe::TIMEOUT);
-    }
+    let (outcome, _) = removal::run(settings, args, store, |locked, progress| {
+        carry_out(settings, args, locked, (text, &texts), progress)
+    })?;
     Ok(Some(outcome))
-}
-
-struct Removed {
-    count: ForgetCounts,
-    spooled: u64,
-    until: Option<i64>,
-    affected: BTreeSet<SessionName>,
-    rewritten: crate::store::Result<()>,
 }
 
 /// Selects again under the store lock, because workers may have written since, and replaces the text.
@@ -128,18 +104,19 @@ fn carry_out(
     crate::store::undo::end_expired(locked, now)?;
     let set = TextSet::find(locked.connection(), texts, until.is_none())?;
     let affected = set.affected_sessions(locked.connection())?;
-    let (n_done, count) = (Cell::new(0), set.count());
-    let on_row = || {
-        n_done.set(n_done.get() + 1);
-        progress.set(|| format!("forgetting: {} of {} items", n_done.get(), count.total()));
-    };
+    let count = set.count();
+    let on_row = removal::counting(progress, count.total());
     forget_text::replace(locked, &set, texts, until, now, &on_row)?;
     let spooled = replace_texts(paths, Mode::Remove, texts).context(UNREAD)?;
     leftovers::remove(paths, &[], &[Needle::new(text)]);
-    progress.set(|| "rewriting the database".into());
-    let rewritten = locked.remove_purged_remnants();
-    let spooled = spooled.events + spooled.dead_letters;
-    Ok(Removed { count, spooled, until, affected, rewritten })
+    Ok(Removed {
+        count,
+        spooled: spooled.events + spooled.dead_letters,
+        until,
+        affected,
+        passages: Vec::new(),
+        rewritten: removal::rewrite(locked, progress),
+    })
 }
 
 fn n_spooled(settings: &Settings, texts: &ForgottenTexts) -> Result<u64> {
@@ -158,17 +135,4 @@ fn list(conn: &Connection, set: &TextSet) -> Result<String> {
         };
     }
     selection::list(conn, &shown)
-}
-
-fn is_confirmed(args: &Args, what: &str, list: &str, until: Option<i64>) -> Result<bool> {
-    match (args.yes, ask::is_interactive(), until) {
-        (true, ..) => Ok(true),
-        (_, true, Some(_)) => ask::confirm(&format!("{list}Forget {what}?")),
-        (_, true, None) => ask::confirm(&format!("{list}Delete {what}? There is no undo.")),
-        (_, false, _) => {
-            list.lines().for_each(crate::ctl::eprint_line);
-            let verb = if until.is_some() { "forget" } else { "delete" };
-            Err(undo::needs_yes(&format!("this would {verb} {what}")))
-        }
-    }
 }

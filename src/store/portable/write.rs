@@ -130,55 +130,19 @@ fn insert_row(
     row: &Line,
 ) -> Result<Inserted> {
     let uuid = row.optional("uuid").filter(|uuid| !uuid.is_empty());
-    let uuid = &uuid.ok_or_else(|| invalid("a row without a uuid"))?;
-    let is_session = table.kind == "session";
-    let known: Option<i64> = tx
-        .prepare_cached(&format!("SELECT id FROM {} WHERE uuid = ?1", table.name))?
-        .query_row([uuid], |r| r.get(0))
-        .optional()?;
-    if let Some(id) = known {
-        if is_session {
-            references.sessions.insert(uuid.clone(), Some(id));
-        }
-        return Ok(Inserted::Known);
-    }
-    let forgotten =
-        tx.prepare_cached("SELECT 1 FROM tombstones WHERE uuid = ?1")?.exists([uuid])?;
-    if is_session {
-        match session(tx, row)? {
-            _ if forgotten => {}
-            SessionState::Free => {
-                let parent = row.optional("parent");
-                references.parents.extend(parent.map(|parent| (uuid.clone(), parent)));
-            }
-            SessionState::Known(id) => {
-                references.sessions.insert(uuid.clone(), Some(id));
-                references.mapped.insert(uuid.clone());
-                return Ok(Inserted::Known);
-            }
-            SessionState::Forgotten => {
-                references.sessions.insert(uuid.clone(), None);
-                return Ok(Inserted::Forgotten);
-            }
-        }
-    }
-    if forgotten {
-        if is_session {
-            references.sessions.insert(uuid.clone(), None);
-        }
-        return Ok(Inserted::Forgotten);
-    }
-    if table.kind == "observation" && is_rejected(tx, references, row)? {
-        return Ok(Inserted::Forgotten);
-    }
-    if table.kind == "prompt" && references.mapped.contains(&row.text("session")) {
-        return Ok(Inserted::Known);
+    let uuid = uuid.ok_or_else(|| invalid("a row without a uuid"))?;
+    let refused = match table.kind {
+        "session" => refuse_session(tx, references, row, &uuid)?,
+        _ => refuse(tx, references, table, row, &uuid)?,
+    };
+    if let Some(refused) = refused {
+        return Ok(refused);
     }
     let mut values = vec![];
     for column in table.columns {
         let value = &row.value(column.key);
         values.push(match column.kind {
-            Kind::Session if is_session => Sql::Null,
+            Kind::Session if table.kind == "session" => Sql::Null,
             Kind::Session => match session_id(tx, references, value)? {
                 Reference::Found(id) => Sql::Integer(id),
                 Reference::None => Sql::Null,
@@ -205,39 +169,108 @@ fn insert_row(
         return Ok(Inserted::Known);
     }
     let id = tx.last_insert_rowid();
-    if table.kind == "prompt" {
-        // The next prompt of the session must not have the number of this one.
-        tx.prepare_cached(
-            "UPDATE sessions SET prompt_counter = max(prompt_counter, p.prompt_number)
-             FROM user_prompts p WHERE p.id = ?1 AND sessions.id = p.session_id",
-        )?
-        .execute([id])?;
+    if table.kind == "session" {
+        references.sessions.insert(uuid, Some(id));
     }
-    if is_session {
-        references.sessions.insert(uuid.clone(), Some(id));
+    insert_details(tx, table, row, id)?;
+    Ok(Inserted::New)
+}
+
+/// Why the row of a session is not inserted. Notes which session its rows belong to.
+fn refuse_session(
+    tx: &Transaction,
+    references: &mut References,
+    row: &Line,
+    uuid: &str,
+) -> Result<Option<Inserted>> {
+    let mut refuse = |id: Option<i64>| {
+        references.sessions.insert(uuid.to_owned(), id);
+        Some(if id.is_some() { Inserted::Known } else { Inserted::Forgotten })
+    };
+    if let Some(id) = id_of(tx, "sessions", uuid)? {
+        return Ok(refuse(Some(id)));
     }
-    for file in
-        row.value("files").as_array().into_iter().flatten().filter(|_| table.kind == "observation")
-    {
-        let (path, role, blob) =
-            (file["path"].as_str(), file["role"].as_str(), file["blob"].as_str());
-        if let (Some(path), Some(role)) = (path, role) {
-            tx.prepare_cached(
-                "INSERT INTO observation_files (observation_id, path, role, blob)
-                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![id, path, role, blob])?;
+    let is_forgotten = is_forgotten(tx, uuid)?;
+    match session(tx, row)? {
+        _ if is_forgotten => Ok(refuse(None)),
+        SessionState::Forgotten => Ok(refuse(None)),
+        SessionState::Known(id) => {
+            let known = refuse(Some(id));
+            references.mapped.insert(uuid.to_owned());
+            Ok(known)
+        }
+        SessionState::Free => {
+            let parent = row.optional("parent");
+            references.parents.extend(parent.map(|parent| (uuid.to_owned(), parent)));
+            Ok(None)
         }
     }
-    if table.kind == "summary" {
-        decisions::insert_marks(tx, id, &row.value("marks"))?;
+}
+
+/// Why the row of a prompt or a memory is not inserted.
+fn refuse(
+    tx: &Transaction,
+    references: &mut References,
+    table: &Table,
+    row: &Line,
+    uuid: &str,
+) -> Result<Option<Inserted>> {
+    if id_of(tx, table.name, uuid)?.is_some() {
+        return Ok(Some(Inserted::Known));
+    }
+    if is_forgotten(tx, uuid)? || table.kind == "observation" && is_rejected(tx, references, row)? {
+        return Ok(Some(Inserted::Forgotten));
+    }
+    let is_mapped = table.kind == "prompt" && references.mapped.contains(&row.text("session"));
+    Ok(is_mapped.then_some(Inserted::Known))
+}
+
+fn id_of(tx: &Transaction, table: &str, uuid: &str) -> Result<Option<i64>> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT id FROM {table} WHERE uuid = ?1"))?
+        .query_row([uuid], |r| r.get(0))
+        .optional()?)
+}
+
+fn is_forgotten(tx: &Transaction, uuid: &str) -> Result<bool> {
+    Ok(tx.prepare_cached("SELECT 1 FROM tombstones WHERE uuid = ?1")?.exists([uuid])?)
+}
+
+/// Stores what belongs to the new row `id` in other tables.
+fn insert_details(tx: &Transaction, table: &Table, row: &Line, id: i64) -> Result<()> {
+    match table.kind {
+        // The next prompt of the session must not have the number of this one.
+        "prompt" => {
+            tx.prepare_cached(
+                "UPDATE sessions SET prompt_counter = max(prompt_counter, p.prompt_number)
+                 FROM user_prompts p WHERE p.id = ?1 AND sessions.id = p.session_id",
+            )?
+            .execute([id])?;
+        }
+        "observation" => insert_files(tx, row, id)?,
+        "summary" => decisions::insert_marks(tx, id, &row.value("marks"))?,
+        _ => {}
     }
     if let Some(kind) = RowKind::of_table(table.name) {
         let changed_at = row.value("changed_at_epoch").as_i64().unwrap_or_default();
         forget_text::clean_new(tx, RowId { kind, id }, changed_at)?;
         words::add(tx, RowId { kind, id })?;
     }
-    Ok(Inserted::New)
+    Ok(())
+}
+
+fn insert_files(tx: &Transaction, row: &Line, observation: i64) -> Result<()> {
+    for file in row.value("files").as_array().into_iter().flatten() {
+        let blob = file["blob"].as_str();
+        if let (Some(path), Some(role)) = (file["path"].as_str(), file["role"].as_str()) {
+            tx.prepare_cached(
+                "INSERT INTO observation_files (observation_id, path, role, blob)
+                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![observation, path, role, blob])?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the user rejected what an observation states. The context leaves such statements out of
@@ -283,11 +316,7 @@ fn session_id(tx: &Transaction, references: &References, value: &Value) -> Resul
     if let Some(id) = references.sessions.get(uuid) {
         return Ok(id.map_or(Reference::Forgotten, Reference::Found));
     }
-    let id: Option<i64> = tx
-        .prepare_cached("SELECT id FROM sessions WHERE uuid = ?1")?
-        .query_row([uuid], |r| r.get(0))
-        .optional()?;
-    Ok(id.map_or(Reference::Missing, Reference::Found))
+    Ok(id_of(tx, "sessions", uuid)?.map_or(Reference::Missing, Reference::Found))
 }
 
 fn project_id(tx: &Transaction, references: &References, value: &Value) -> Result<Sql> {

@@ -6,30 +6,24 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use memctl_proto::event::Project;
-use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
-use super::{Inject, Job, Rejection, Reply, Report};
+use super::{Job, Report};
 use crate::activity::ParsedBatch;
 use crate::agent::{Backend, deferral};
 use crate::clock;
 use crate::config::{self, Settings, StartedBy};
-use crate::injection::{self, Answer, Asked};
 use crate::memory::{Batch, Distilled, Evidence, Summary};
 use crate::spool::drain;
-use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
-use crate::store::claims;
+use crate::store::accept::{self, ClosedBy, WhichPrompts};
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::elsewhere;
-use crate::store::project_changes;
-use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
-use crate::store::words;
+use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Deferral, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, StoreFault, agent_sessions, deferrals, quarantine,
-    queue_admin, refusals, seen_text, sessions, turn_evidence, undo,
+    self, LockWait, Store, StoreError, StoreFault, deferrals, quarantine, queue_admin, refusals,
+    sessions,
 };
 use crate::worker::owner::Session;
 use crate::worker::signals::SessionStatus;
@@ -42,15 +36,15 @@ pub struct StoreActor {
     pub(super) settings: Arc<Settings>,
     session: Arc<Session>,
     reports: reports::UnboundedSender<Report>,
-    store: Option<Store>,
-    fence: Fence,
+    pub(super) store: Option<Store>,
+    pub(super) fence: Fence,
     pid: u32,
     /// The session's status when it was last read.
-    status: SessionStatus,
+    pub(super) status: SessionStatus,
     /// Jobs that failed because the store was unavailable.
     failed: VecDeque<Job>,
     /// Rows and keys that are too old were deleted.
-    has_tidied: bool,
+    pub(super) has_tidied: bool,
 }
 
 impl StoreActor {
@@ -123,108 +117,6 @@ impl StoreActor {
         }
     }
 
-    /// Commits a group of events, then replies to each.
-    pub fn accept(&mut self, group: Vec<(Event, Reply)>) {
-        let now = clock::now_ms();
-        testpoint::at("worker.accepting");
-        let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
-        let projects: Vec<Project> = events.iter().filter_map(|e| e.project.clone()).collect();
-        let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
-        let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
-        if let Err(StoreError::Schema(_)) = &results {
-            // The store has noted that the search index is damaged, and goes on without it.
-            results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
-        }
-        if let Err(StoreError::Refused(_)) = &results {
-            // One event that the store refuses must not fail the others of its group.
-            results = Ok(events
-                .iter()
-                .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
-                .collect::<Vec<_>>());
-        }
-        testpoint::at("worker.accepted");
-        match results {
-            Ok(results) => self.reply(group.into_iter().zip(results)),
-            Err(e) => {
-                for (_, reply) in group {
-                    reply(Err(rejection(&e)));
-                }
-                self.report_error(&e);
-            }
-        }
-        self.record_directories(&projects);
-        self.maintain_wal(deletes_texts);
-    }
-
-    /// Answers a hook with memories, then records which ones it was given. A hook that has gone receives
-    /// nothing, and nothing counts as given.
-    pub fn inject(&mut self, asked: &Asked, reply: Inject) {
-        let left = u64::try_from(asked.until.saturating_sub(clock::now_ms())).unwrap_or(0);
-        let answer = match left {
-            0 => None,
-            left => self.answer(asked, Duration::from_millis(left)).ok(),
-        };
-        let Answer { block, uses } = answer.unwrap_or_default();
-        reply(block);
-        if !uses.is_empty() {
-            let event = Event::recalled(&asked.client, &asked.session, asked.at, uses);
-            self.accept(vec![(event, Box::new(drop))]);
-        }
-    }
-
-    fn answer(&mut self, asked: &Asked, limit: Duration) -> store::Result<Answer> {
-        self.open()?;
-        let store = self.store.as_mut().expect("opened");
-        store.read_within(limit, |conn| injection::answer(&self.settings, conn, asked))
-    }
-
-    fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {
-        let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
-        for ((event, reply), result) in group {
-            // A report of given memories does not start a claim of waiting messages.
-            let is_new = matches!(&result, Ok(accepted) if !accepted.duplicate);
-            if is_new && !event.is_recall() {
-                kinds.push(event.kind);
-                bytes += event.text_len();
-                clients.extend(event.process);
-            }
-            reply(result.map_err(|e| rejection(&e)));
-        }
-        let session = self.read_status();
-        self.report(Report::Accepted { kinds, bytes, clients, session });
-    }
-
-    fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let prepared = match self.prepare(events) {
-            Err(StoreError::Schema(_)) => {
-                // A write transaction repairs the schema.
-                self.write(|_, _| Ok(()))?;
-                self.prepare(events)?
-            }
-            prepared => prepared?,
-        };
-        self.write(|tx, _| {
-            let all = events.iter().zip(&prepared);
-            all.map(|(event, prepared)| accept::accept_prepared(tx, event, prepared, now)).collect()
-        })
-    }
-
-    fn prepare(&mut self, events: &[&Event]) -> store::Result<Vec<Prepared>> {
-        let measure = BatchMeasure::configured(&self.settings.config.agent);
-        let conn = self.open()?.connection();
-        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
-        events.iter().map(prepare).collect()
-    }
-
-    /// Records what is new of the directories of events. A later event records what fails here.
-    fn record_directories(&mut self, projects: &[Project]) {
-        for project in projects {
-            let Some(store) = &self.store else { return };
-            let Ok(Some(new)) = claims::unrecorded(store.connection(), project) else { continue };
-            let _ = self.write(|tx, _| claims::record(tx, &new, clock::now_ms()));
-        }
-    }
-
     fn drain_spool(&mut self) -> store::Result<()> {
         for job in std::mem::take(&mut self.failed) {
             self.carry_out(job);
@@ -253,24 +145,6 @@ impl StoreActor {
         self.maintain_wal(deletes_texts);
         self.delete_too_old();
         Ok(())
-    }
-
-    /// Deletes once the rows that are too old: forgotten rows that can no longer be restored, and unused
-    /// keys of the resume store. The next worker tries again.
-    fn delete_too_old(&mut self) {
-        let Some(store) = self.store.as_mut().filter(|_| !self.has_tidied) else { return };
-        self.has_tidied = true;
-        let (now, max_age) = (clock::now_ms(), self.settings.config.resume_max_age.as_millis());
-        let result = store.locked(|locked| {
-            let is_purged = undo::end_expired(locked, now)?;
-            let n_keys = agent_sessions::sweep_daily(locked, max_age as i64, now)?;
-            tracing::debug!(is_purged, n_keys, "deleted what was too old");
-            Ok(is_purged)
-        });
-        match result {
-            Ok(is_purged) => self.maintain_wal(is_purged),
-            Err(e) => tracing::info!("what is too old was not deleted: {e}"),
-        }
     }
 
     fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
@@ -326,26 +200,22 @@ impl StoreActor {
         let (summary, evidence) = (distilled.summary.as_ref(), distilled.evidence());
         let further = self.further_projects(batch, summary, evidence)?;
         testpoint::at("worker.completing");
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
-                if let Completed::Stored { summary: Some(id), .. } = done {
-                    elsewhere::link(tx, id, &further)?;
+        self.settle(false, |tx, session| {
+            let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
+            if let Completed::Stored { summary: Some(id), .. } = done {
+                elsewhere::link(tx, id, &further)?;
+            }
+            // Logged before the commit, so that the log has the order of the store.
+            match done {
+                Completed::Stored { .. } => {
+                    tracing::info!(events = batch.messages.len(), "stored a batch");
                 }
-                // Logged before the commit, so that the log has the order of the store.
-                match done {
-                    Completed::Stored { .. } => {
-                        tracing::info!(events = batch.messages.len(), "stored a batch");
-                    }
-                    Completed::Dropped => {
-                        tracing::info!("dropped a batch that was changed while it was distilled");
-                    }
+                Completed::Dropped => {
+                    tracing::info!("dropped a batch that was changed while it was distilled");
                 }
-                Ok(())
-            },
-            false,
-        )?;
+            }
+            Ok(())
+        })?;
         testpoint::at("worker.completed");
         self.maintain_wal(self.status.pending == 0);
         Ok(())
@@ -365,46 +235,33 @@ impl StoreActor {
     }
 
     fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                queue::defer(tx, session, &ids(batch), deferral)
-            },
-            false,
-        )
+        self.settle(false, |tx, session| queue::defer(tx, session, &ids(batch), deferral))
     }
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
         let size = if batch.messages.len() == 1 { BatchSize::Single } else { BatchSize::Several };
         testpoint::at("worker.failing");
-        self.settle(
-            |tx, session| {
-                let Some(session) = session else { return Ok(()) };
-                let now = clock::now_ms();
-                queue::fail(tx, session, &ids(batch), reason, size, now).map(drop)
-            },
-            true,
-        )?;
+        self.settle(true, |tx, session| {
+            queue::fail(tx, session, &ids(batch), reason, size, clock::now_ms()).map(drop)
+        })?;
         testpoint::at("worker.failed");
         Ok(())
     }
 
     fn release(&mut self, batch: &Batch) -> store::Result<()> {
         testpoint::at("worker.giving_back");
-        self.settle(
-            |tx, session| session.map_or(Ok(()), |id| queue::release(tx, id, &ids(batch))),
-            false,
-        )?;
+        self.settle(false, |tx, session| queue::release(tx, session, &ids(batch)))?;
         testpoint::at("worker.given_back");
         Ok(())
     }
 
+    /// Ends the work on a batch and reports it. Stores nothing if the session has no row.
     fn settle(
         &mut self,
-        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<()>,
         failed: bool,
+        work: impl Fn(&rusqlite::Transaction, i64) -> store::Result<()>,
     ) -> store::Result<()> {
-        self.write(work)?;
+        self.write(|tx, session| session.map_or(Ok(()), |session| work(tx, session)))?;
         let session = self.read_status();
         self.report(Report::BatchSettled { failed, session });
         Ok(())
@@ -420,81 +277,6 @@ impl StoreActor {
         let session = self.read_status();
         self.report(Report::PromptsClosed { session });
         Ok(())
-    }
-
-    /// Empties the write-ahead log if it holds deleted texts, and prepares it for further commits,
-    /// while no peer waits. If the cause of an error persists, the next commit reports it.
-    fn maintain_wal(&mut self, holds_deleted: bool) {
-        let Some(store) = &mut self.store else { return };
-        if holds_deleted {
-            let _ = store.empty_log();
-            if !self.status.open.any() {
-                return; // The next event may be hours away.
-            }
-        }
-        let _ = store.maintain_log();
-    }
-
-    fn remove_deleted_texts(&mut self) -> store::Result<()> {
-        let Some(store) = &mut self.store else { return Ok(()) };
-        store.locked(|locked| {
-            locked.remove_purged_remnants()?;
-            locked.remove_old_remnants()?;
-            locked.empty_log().map(drop)
-        })
-    }
-
-    fn empty_log(&mut self) -> store::Result<()> {
-        // If a reader needs the log, the worker tries again when it shuts down.
-        let Some(store) = &mut self.store else { return Ok(()) };
-        store.locked(|locked| match locked.remove_purged_remnants() {
-            Ok(()) => locked.empty_log().map(drop),
-            Err(StoreError::Busy(_)) => Ok(()),
-            Err(e) => Err(e),
-        })
-    }
-
-    /// Returns claimed messages to the queue, resets the count of restarts and deletes old rows.
-    pub fn shut_down(&mut self) {
-        // Without a token, this worker was never the owner. Taking one now would fence the owner.
-        if self.store.is_none() && self.fence.session().is_none() {
-            return;
-        }
-        let keep = self.settings.config.queue.keep.as_millis() as i64;
-        let result = self.write(|tx, session| {
-            if let Some(session) = session {
-                queue::release_all(tx, session)?;
-                sessions::reset_restarts(tx, session)?;
-            }
-            let now = clock::now_ms();
-            seen_text::delete_old(tx, now)?;
-            turn_evidence::delete_old(tx)?;
-            queue_admin::delete_old(tx, keep, now).map(drop)
-        });
-        if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
-            tracing::info!("the store was not cleaned up at shutdown: {e}");
-        }
-        testpoint::at("worker.in_order");
-    }
-
-    /// Moves the next rows of a change of projects that was interrupted, or else adds the next rows to a search
-    /// index that lacks some. Returns whether there are more.
-    pub fn maintain(&mut self) -> bool {
-        let Some(store) = &mut self.store else { return false };
-        if project_changes::percent(store.connection()).is_ok_and(|percent| percent.is_some()) {
-            let moved = store.write(|tx| project_changes::move_piece(tx, clock::now_ms()));
-            self.maintain_wal(false);
-            return moved.inspect_err(|e| tracing::info!("no rows were moved: {e}")).is_ok();
-        }
-        if !words::is_due(store.connection()).unwrap_or(false) {
-            return false;
-        }
-        let is_partial = store.locked(words::rebuild_piece).unwrap_or_else(|e| {
-            tracing::info!("the search index was not built: {e}");
-            false
-        });
-        self.maintain_wal(false);
-        is_partial
     }
 
     pub fn has_work(&mut self) -> bool {
@@ -532,7 +314,7 @@ impl StoreActor {
 
     /// Reads the session's status. If that fails, reports the error and returns the old status,
     /// which the event loop ignores after the error.
-    fn read_status(&mut self) -> SessionStatus {
+    pub(super) fn read_status(&mut self) -> SessionStatus {
         if let Some(store) = &self.store {
             match session_status(store.connection(), &self.session) {
                 Ok(status) => self.status = status,
@@ -623,12 +405,4 @@ fn session_status(conn: &rusqlite::Connection, session: &Session) -> store::Resu
 
 fn ids(batch: &Batch) -> Vec<i64> {
     batch.messages.iter().map(|m| m.id).collect()
-}
-
-fn rejection(e: &StoreError) -> Rejection {
-    let code = match e {
-        StoreError::Fenced | StoreError::Newer { .. } => Code::Leaving,
-        _ => Code::Store,
-    };
-    Rejection { code, message: e.to_string() }
 }

@@ -3,8 +3,10 @@
 //! The event loop, its connections and its tasks send messages through a [`StoreHandle`].
 //! [`actor::StoreActor`] handles them in order and reports to the event loop.
 
+mod acceptance;
 mod actor;
 mod agent;
+mod maintenance;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::World;
+use super::directories::git;
 use super::world::{Output, run};
 
 pub struct Work<'a> {
@@ -25,8 +25,7 @@ impl<'a> Work<'a> {
         let dir = w.path("home").join(project);
         if !dir.exists() {
             fs::create_dir_all(&dir).unwrap();
-            let out = Command::new("git").arg("init").arg("-q").arg(&dir).output().unwrap();
-            assert!(out.status.success(), "{out:?}");
+            git(w, &dir, &["init", "-q"]);
         }
         Work { w, dir, session: session.to_owned(), turn: 0, uses: 0 }
     }
