@@ -17,6 +17,6 @@ pub fn answers(
 ) -> store::Result<Vec<String>> {
     let rejected = Rejected::load(conn)?;
     let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
-    let results = Results::of(conn, rows, project, &screens)?;
+    let results = Results::of(conn, rows, project, &screens, None)?;
     Ok(rows.iter().map(|row| results.text(*row).to_owned()).collect())
 }

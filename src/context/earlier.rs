@@ -30,7 +30,7 @@ pub fn earlier(sessions: &[Earlier], filler: &mut Filler, seen: &mut Seen) {
         let mut misses = 0;
         for session in sessions {
             let Some((text, said)) = session.line(at, &trial_seen) else { continue };
-            if trial.push(text, format!("s{}", session.told.session.id())) {
+            if trial.push(text, format!("s{}", session.told.session.result_id())) {
                 said.iter().for_each(|text| trial_seen.add(text));
                 trial_seen.add_session(session.told.session.session_id);
             } else {
@@ -174,7 +174,7 @@ impl<'a> Earlier<'a> {
             return None;
         }
         let mut line = LineText { seen, said: Vec::new(), text: String::new() };
-        line.add(&shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE)));
+        line.add(&self.short_title(max, seen));
         match self.upshots[at].get_or_init(|| Upshots::new(session, max)) {
             Upshots::Solved { cause, fix } => {
                 line.add_later(cause);
@@ -199,11 +199,28 @@ impl<'a> Earlier<'a> {
         if said.iter().all(|text| is_only_hashes(text)) {
             return None;
         }
-        let files = match self.files.get_or_init(|| files(session, MAX_FILES)) {
+        let files = self.files_unless_in(&said);
+        Some((format!("{}{text}{}{files}", self.start, self.alike), said))
+    }
+
+    /// The same with this sentence in place of what came of the session.
+    pub fn line_with(&self, answer: String, seen: &Seen) -> (String, Vec<String>) {
+        let said: Vec<String> = vec![self.short_title(2 * MAX_TITLE, seen), answer];
+        let files = self.files_unless_in(&said);
+        let text: Vec<&str> = said.iter().map(String::as_str).filter(|t| !t.is_empty()).collect();
+        (format!("{}{}{files}", self.start, text.join(" → ")), said)
+    }
+
+    fn short_title(&self, max: usize, seen: &Seen) -> String {
+        shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE))
+    }
+
+    /// ` (src/a.rs +2)`, unless one of the texts has it.
+    fn files_unless_in(&self, said: &[String]) -> String {
+        match self.files.get_or_init(|| files(&self.told.session, MAX_FILES)) {
             files if said.iter().any(|text| text.contains(files)) => String::new(),
             files => format!(" ({files})"),
-        };
-        Some((format!("{}{text}{}{files}", self.start, self.alike), said))
+        }
     }
 
     /// What was found out in a session on this branch: ids of summaries with a failure, its cause and

@@ -269,7 +269,7 @@ fn results(conn: &Connection, query: &Query, selection: &Selection) -> store::Re
     }
     let rejected = Rejected::load(conn)?;
     let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
-    Results::of(conn, &rows, query.project_id, &screens)
+    Results::of(conn, &rows, query.project_id, &screens, None)
 }
 
 /// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
