@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::Told;
 use super::blocks::{self, MAX_TITLE, whole_sentences};
 use super::branches::Place;
-use super::dates::date_and_id;
+use super::dates::{date_and_id, day};
 use super::filler::Filler;
 use super::last::{commits, effects, files, telling};
 use super::markdown::{self, paragraph};
@@ -65,7 +65,17 @@ pub struct Earlier<'a> {
     /// How many sessions were alike.
     alike: String,
     files: OnceCell<String>,
-    findings: OnceCell<Vec<(i64, Vec<String>)>>,
+    findings: OnceCell<Vec<Finding>>,
+}
+
+/// What a turn found out.
+pub struct Finding {
+    /// Id of its summary.
+    pub id: i64,
+    /// When its session ended.
+    pub day: String,
+    /// A failure, its cause and its fix, or a question and its answer. Inert.
+    pub texts: Vec<String>,
 }
 
 /// What came of a session, in texts that fit into a line of a certain length.
@@ -223,22 +233,23 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// What was found out in a session on this branch: ids of summaries with a failure, its cause and
-    /// its fix, or a question and its answer.
-    pub fn findings(&self) -> &[(i64, Vec<String>)] {
+    /// What was found out in a session on this branch.
+    pub fn findings(&self) -> &[Finding] {
         self.findings.get_or_init(|| {
             let session = &self.told.session;
             if self.told.place != Place::Here {
                 return Vec::new();
             }
             let short = |text: &str| whole_sentences(&paragraph(text), 120);
+            let day = day(session.ended_at_epoch, session.utc_offset);
+            let finding = |id: i64, texts: Vec<String>| Finding { id, day: day.clone(), texts };
             let solved = session.gotchas.iter().rev().take(2).map(|gotcha| {
                 let cause = paragraph(&blocks::text(&gotcha.cause, 200));
-                (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
+                finding(gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
             });
             let answered = session.answers.iter().rev().take(2).map(|answered| {
                 let answer = paragraph(&blocks::text(&blocks::lasting(&answered.answer), 240));
-                (answered.id, vec![short(&answered.question), answer])
+                finding(answered.id, vec![short(&answered.question), answer])
             });
             solved.chain(answered).collect()
         })

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rusqlite::Connection;
 
 use super::blocks::MAX_TITLE;
+use super::branches::Place;
 use super::budget::{self, Budget};
 use super::dates::day;
 use super::earlier::Earlier;
@@ -25,7 +26,7 @@ use super::tags::{CLOSE, OPEN_TAG};
 use super::{Screens, Told, WITHDRAWN, screen};
 use crate::capture;
 use crate::freshness::Freshness;
-use crate::memory::{Origin, PRIVATE};
+use crate::memory::{Head, Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
 use crate::recall::known::{Known, KnownKind};
 use crate::recall::{self, Wanted};
@@ -76,13 +77,18 @@ pub fn memories(
     let (mut memories, mut seen) = (Vec::new(), Seen::beside(native));
     for (row, subject) in subjects {
         let line = match subject {
-            Subject::Turn(told, turn) => turn_line(&told, &turn, wanted, &seen),
+            Subject::Turn(mut told, turn) => {
+                let is_of_branch = told.session.head.as_ref().and_then(topic_branch).is_some();
+                told.place = if is_of_branch { Place::Elsewhere } else { Place::Here };
+                turn_line(&told, &turn, wanted, &seen)
+            }
             Subject::Row(h) => {
                 let offset = h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
                 let (result, text) = (results.text(row), text_of(&h, wanted));
                 match h.has_result() && result.is_empty() && text.is_empty() && asks(&h.title) {
                     true => None,
-                    false => row_line(&h, result, &text, offset, &Freshness::default(), &seen),
+                    false => row_line(&h, result, &text, offset, &Freshness::default(), &seen)
+                        .map(|(line, said)| (with_branch(&line, &h), said)),
                 }
             }
         };
@@ -92,6 +98,22 @@ pub fn memories(
         }
     }
     Ok(memories)
+}
+
+/// The branch of a memory, if what was done on it may not hold on others.
+fn topic_branch(head: &Head) -> Option<&str> {
+    Some(head.branch.as_str()).filter(|branch| !["", "main", "master"].contains(branch))
+}
+
+/// `- on branch `feat/x`: …` for what a turn did there. A decision holds everywhere.
+fn with_branch(line: &str, h: &Headline) -> String {
+    match h.head.as_ref().filter(|_| h.has_result()).and_then(topic_branch) {
+        Some(branch) => {
+            let rest = line.strip_prefix("- ").unwrap_or(line);
+            format!("- on branch {}: {rest}", markdown::code(branch))
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// Whether a title is a question, which says nothing without its answer.

@@ -122,19 +122,19 @@ fn said(blocks: &[Block]) -> Vec<Vec<String>> {
 pub(super) fn answering(turn: &Turn, wanted: &Wanted) -> Option<String> {
     let blocks = [&turn.cause, &turn.done, &turn.answer, &turn.background];
     let said: Vec<Vec<String>> = blocks.into_iter().flat_map(|blocks| said(blocks)).collect();
-    let mut places: Vec<(usize, usize)> = Vec::new();
-    for (block, sentences) in said.iter().enumerate() {
-        let telling = sentences.iter().enumerate().filter(|(_, text)| has_substance(text));
-        places.extend(telling.map(|(at, _)| (block, at)));
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for sentences in &said {
+        let answer = |at: usize| {
+            let before = at.checked_sub(1).filter(|_| begins_with_pronoun(&sentences[at]));
+            let both = before.map(|before| format!("{} {}", sentences[before], sentences[at]));
+            let both = both.filter(|both| both.chars().count() <= MAX_ANSWER);
+            both.unwrap_or_else(|| whole_sentences(&sentences[at], MAX_ANSWER))
+        };
+        let all = sentences.iter().enumerate().map(|(at, text)| (text.as_str(), answer(at)));
+        told.extend(all.filter(|(_, answer)| has_substance(answer)));
     }
-    let text = |(block, at): (usize, usize)| said[block][at].as_str();
-    let (block, at) = places[wanted.best(places.iter().map(|place| text(*place)))?];
-    let sentence = text((block, at));
-    let before = at.checked_sub(1).filter(|_| begins_with_pronoun(sentence));
-    let answer = before.map(|before| format!("{} {sentence}", text((block, before))));
-    let answer = answer.filter(|both| both.chars().count() <= MAX_ANSWER);
-    let answer = answer.unwrap_or_else(|| whole_sentences(sentence, MAX_ANSWER));
-    Some(without_stop(&answer))
+    let best = wanted.best(told.iter().map(|(sentence, _)| *sentence))?;
+    Some(without_stop(&told[best].1))
 }
 
 fn without_stop(text: &str) -> String {
