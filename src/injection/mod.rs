@@ -31,8 +31,9 @@ const MAX_ABOUT_FILE: usize = 5;
 
 /// A prompt receives at most so many rows, and only those whose score is near the best one.
 const MAX_FOR_PROMPT: usize = 4;
-/// A turn has several rows, and a question without an answer is not told.
+/// A turn has several rows, and one that has no answer is read but not told.
 const MAX_HITS: usize = 12;
+const MAX_TURNS: usize = 6;
 const NEAR: f64 = 0.6;
 /// Bytes of a prompt that are searched for.
 const MAX_QUERY: usize = 4096;
@@ -236,7 +237,7 @@ fn native(settings: &Settings, asked: &Asked) -> Rc<Native> {
     Rc::new(asked.dir().map_or_else(Native::default, read))
 }
 
-/// The rows that answer a prompt, the best first. None if memory is not sure.
+/// The rows that answer a prompt, the best first, one of each turn. None if memory is not sure.
 fn rows_for(
     conn: &Connection,
     asked: &Asked,
@@ -264,7 +265,14 @@ fn rows_for(
         |hit: &&Hit| evidence::suffices(hit.explain.words.iter().map(|(word, _)| word.as_str()));
     let told: Vec<&Hit> = near.filter(says_enough).collect();
     let is_current = |hit: &&&Hit| !told.iter().any(|other| answers_anew(other, hit));
-    Ok(told.iter().filter(is_current).map(|hit| hit.stored.row).collect())
+    let (mut turns, mut rows) = (BTreeSet::new(), Vec::new());
+    for hit in told.iter().filter(is_current) {
+        let turn = recall::turn_of(conn, hit.stored.row, &hit.stored.kind)?;
+        if rows.len() < MAX_TURNS && turn.is_none_or(|turn| turns.insert(turn)) {
+            rows.push(hit.stored.row);
+        }
+    }
+    Ok(rows)
 }
 
 /// Whether a row answers the same question later: its title begins with the same subject, and it has all words of
