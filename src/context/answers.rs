@@ -14,6 +14,6 @@ pub fn answers(
     rows: &[RowId],
     project: Option<i64>,
 ) -> store::Result<Vec<String>> {
-    let results = Results::of(conn, rows, project, &Screens::load(conn)?)?;
+    let results = Results::of(conn, rows, project, &Screens::load(conn)?, None)?;
     Ok(rows.iter().map(|row| results.text(*row).to_owned()).collect())
 }

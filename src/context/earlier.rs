@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::Told;
 use super::blocks::{self, MAX_TITLE, whole_sentences};
 use super::branches::Place;
-use super::dates::date_and_id;
+use super::dates::{date_and_id, day};
 use super::filler::Filler;
 use super::last::{commits, effects, files, telling};
 use super::markdown::{self, paragraph};
@@ -30,7 +30,7 @@ pub fn earlier(sessions: &[Earlier], filler: &mut Filler, seen: &mut Seen) {
         let mut misses = 0;
         for session in sessions {
             let Some((text, said)) = session.line(at, &trial_seen) else { continue };
-            if trial.push(text, format!("s{}", session.told.session.id())) {
+            if trial.push(text, format!("s{}", session.told.session.result_id())) {
                 said.iter().for_each(|text| trial_seen.add(text));
                 trial_seen.add_session(session.told.session.session_id);
             } else {
@@ -65,7 +65,17 @@ pub struct Earlier<'a> {
     /// How many sessions were alike.
     alike: String,
     files: OnceCell<String>,
-    findings: OnceCell<Vec<(i64, Vec<String>)>>,
+    findings: OnceCell<Vec<Finding>>,
+}
+
+/// What a turn found out.
+pub struct Finding {
+    /// Id of its summary.
+    pub id: i64,
+    /// When its session ended.
+    pub day: String,
+    /// A failure, its cause and its fix, or a question and its answer. Inert.
+    pub texts: Vec<String>,
 }
 
 /// What came of a session, in texts that fit into a line of a certain length.
@@ -174,7 +184,7 @@ impl<'a> Earlier<'a> {
             return None;
         }
         let mut line = LineText { seen, said: Vec::new(), text: String::new() };
-        line.add(&shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE)));
+        line.add(&self.short_title(max, seen));
         match self.upshots[at].get_or_init(|| Upshots::new(session, max)) {
             Upshots::Solved { cause, fix } => {
                 line.add_later(cause);
@@ -199,29 +209,47 @@ impl<'a> Earlier<'a> {
         if said.iter().all(|text| is_only_hashes(text)) {
             return None;
         }
-        let files = match self.files.get_or_init(|| files(session, MAX_FILES)) {
-            files if said.iter().any(|text| text.contains(files)) => String::new(),
-            files => format!(" ({files})"),
-        };
+        let files = self.files_unless_in(&said);
         Some((format!("{}{text}{}{files}", self.start, self.alike), said))
     }
 
-    /// What was found out in a session on this branch: ids of summaries with a failure, its cause and
-    /// its fix, or a question and its answer.
-    pub fn findings(&self) -> &[(i64, Vec<String>)] {
+    /// The same with this sentence in place of what came of the session.
+    pub fn line_with(&self, answer: String, seen: &Seen) -> (String, Vec<String>) {
+        let said: Vec<String> = vec![self.short_title(2 * MAX_TITLE, seen), answer];
+        let files = self.files_unless_in(&said);
+        let text: Vec<&str> = said.iter().map(String::as_str).filter(|t| !t.is_empty()).collect();
+        (format!("{}{}{files}", self.start, text.join(" → ")), said)
+    }
+
+    fn short_title(&self, max: usize, seen: &Seen) -> String {
+        shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE))
+    }
+
+    /// ` (src/a.rs +2)`, unless one of the texts has it.
+    fn files_unless_in(&self, said: &[String]) -> String {
+        match self.files.get_or_init(|| files(&self.told.session, MAX_FILES)) {
+            files if said.iter().any(|text| text.contains(files)) => String::new(),
+            files => format!(" ({files})"),
+        }
+    }
+
+    /// What was found out in a session on this branch.
+    pub fn findings(&self) -> &[Finding] {
         self.findings.get_or_init(|| {
             let session = &self.told.session;
             if self.told.place != Place::Here {
                 return Vec::new();
             }
             let short = |text: &str| whole_sentences(&paragraph(text), 120);
+            let day = day(session.ended_at_epoch, session.utc_offset);
+            let finding = |id: i64, texts: Vec<String>| Finding { id, day: day.clone(), texts };
             let solved = session.gotchas.iter().rev().take(2).map(|gotcha| {
                 let cause = paragraph(&blocks::text(&gotcha.cause, 200));
-                (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
+                finding(gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
             });
             let answered = session.answers.iter().rev().take(2).map(|answered| {
                 let answer = paragraph(&blocks::text(&blocks::lasting(&answered.answer), 240));
-                (answered.id, vec![short(&answered.question), answer])
+                finding(answered.id, vec![short(&answered.question), answer])
             });
             solved.chain(answered).collect()
         })

@@ -225,7 +225,7 @@ pub fn files(session: &RollUp, max: usize) -> String {
     let shown = |file: &FileChange| {
         let path = markdown::path(&file.path);
         match session.lost.get(&file.path).filter(|_| !path.is_empty()) {
-            Some(state) => format!("{path}, {}", state.phrase(markdown::path)),
+            Some(state) => format!("{path}: {}", state.phrase(markdown::path)),
             None => path,
         }
     };

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 
 use super::blocks::MAX_TITLE;
 use super::dates::day;
-use super::earlier::Earlier;
+use super::earlier::{Earlier, Finding};
 use super::filler::Filler;
 use super::markdown::{self, truncate};
 use super::open::OpenKind;
@@ -185,8 +185,8 @@ pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     }
     // Those of the last session stand there.
     let mut misses = 0;
-    for (id, texts) in texts.earlier.iter().flat_map(Earlier::findings) {
-        misses += usize::from(!tell(filler, seen, *id, texts));
+    for finding in texts.earlier.iter().flat_map(Earlier::findings) {
+        misses += usize::from(!tell(filler, seen, finding));
         if misses == MISSES {
             return;
         }
@@ -211,9 +211,10 @@ fn repeats(h: &Headline, requests: &[(i64, String)]) -> bool {
         .any(|(_, request)| request.starts_with(title) || title.starts_with(request.as_str()))
 }
 
-/// Adds `- s36: question → answer` without the texts that the block contains already. If it contains the
+/// Adds `- question → answer (2026-11-20, s36)` without the texts that the block contains already. If it contains the
 /// beginning of the second text, it contains what matters. Returns false if the line does not fit.
-fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) -> bool {
+fn tell(filler: &mut Filler, seen: &mut Seen, finding: &Finding) -> bool {
+    let Finding { id, day, texts } = finding;
     if sentences(&texts[1]).first().is_none_or(|first| seen.contains(first)) {
         return true;
     }
@@ -222,7 +223,7 @@ fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) -> bool
         .map(String::as_str)
         .filter(|text| !text.is_empty() && !seen.contains(text))
         .collect();
-    let fits = filler.push(format!("- s{id}: {}", told.join(" → ")), format!("s{id}"));
+    let fits = filler.push(format!("- {} ({day}, s{id})", told.join(" → ")), format!("s{id}"));
     if fits {
         told.into_iter().for_each(|text| seen.add(text));
     }
@@ -288,11 +289,11 @@ pub fn without_file(title: &str) -> &str {
     bare.map_or(title, |(bare, _)| bare)
 }
 
-/// `- o412 bugfix: title → result (src/a.rs, src/b.rs +2: changed since)`. See [`rule_line`].
+/// `- bugfix: title → result (src/a.rs, src/b.rs +2: changed since) (2026-11-20, o412)`. See [`rule_line`].
 fn headline_line(h: &Headline, selection: &Selection, seen: &Seen) -> RowLine {
     let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     let kind = truncate(&markdown::line(&h.kind), 20);
-    let mut line = format!("- o{} {kind}: {title}", h.id);
+    let mut line = format!("- {kind}: {title}");
     let result = selection.results.text(RowId::observation(h.id));
     if !result.is_empty() && !seen.is_among(result, &[&title]) {
         line.push_str(&format!(" → {result}"));
@@ -302,6 +303,7 @@ fn headline_line(h: &Headline, selection: &Selection, seen: &Seen) -> RowLine {
         line.push_str(&format!(" — {text}"));
     }
     line.push_str(&files_of(h, &title, &selection.freshness));
+    line.push_str(&format!(" ({}, o{})", day(h.created_at_epoch, selection.utc_offset), h.id));
     RowLine { title, text: line }
 }
 

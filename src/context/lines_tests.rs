@@ -153,11 +153,11 @@ fn a_block_with_all_sections() {
     - 2026-11-22 (s35): Tidy up the context module → "context: the budget has a file of its own" (src/budget.rs)
 
     ## Found out earlier
-    - o412 discovery: Models leave fields out (src/agent/parse.rs)
+    - discovery: Models leave fields out (src/agent/parse.rs) (2026-11-24, o412)
     - Files that most sessions changed: src/budget.rs (4)
 
     ## Earlier changes
-    - o409 feature: Entities are decoded once (a.rs, b.rs +1)
+    - feature: Entities are decoded once (a.rs, b.rs +1) (2026-11-24, o409)
 
     More: `memctl show s37` shows the whole entry.
     </memctl-context>

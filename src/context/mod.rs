@@ -274,7 +274,7 @@ fn results(
     if rows.is_empty() {
         return Ok(Results::default());
     }
-    Results::of(conn, &rows, query.project_id, screens)
+    Results::of(conn, &rows, query.project_id, screens, None)
 }
 
 /// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
@@ -404,7 +404,7 @@ impl Screens {
 }
 
 /// Notes which of the files that a block may tell are moved or gone. A later session usually changes a file,
-/// so that says little.
+/// so that says little. The work tree does not have the files of another branch.
 fn find_lost(
     conn: &Connection,
     query: &Query,
@@ -412,9 +412,11 @@ fn find_lost(
     earlier: &mut [Told],
 ) -> rusqlite::Result<()> {
     let Some(root) = query.root else { return Ok(()) };
-    let last = last.map(|told| (&mut told.session, last::MAX_FILES));
-    let earlier = earlier.iter_mut().map(|told| (&mut told.session, earlier::MAX_FILES));
-    let mut told: Vec<(&mut RollUp, usize)> = last.into_iter().chain(earlier).collect();
+    let is_here = |told: &&mut Told| told.place == Place::Here;
+    let last = last.into_iter().filter(is_here).map(|told| (&mut told.session, last::MAX_FILES));
+    let earlier = earlier.iter_mut().filter(is_here);
+    let earlier = earlier.map(|told| (&mut told.session, earlier::MAX_FILES));
+    let mut told: Vec<(&mut RollUp, usize)> = last.chain(earlier).collect();
     let wanted = told.iter().filter_map(|(session, max)| {
         let paths = session.files.iter().take(*max).map(|file| file.path.as_str());
         Some((session.session_id?, paths.collect()))

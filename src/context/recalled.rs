@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rusqlite::Connection;
 
 use super::blocks::MAX_TITLE;
+use super::branches::Place;
 use super::budget::{self, Budget};
 use super::dates::day;
 use super::earlier::Earlier;
@@ -19,15 +20,16 @@ use super::outdated;
 use super::results::{self, Results};
 use super::rollup::RollUp;
 use super::seen::Seen;
+use super::similarity::sentences;
 use super::stored_turn::StoredTurn;
 use super::tags::{CLOSE, OPEN_TAG};
 use super::{Screens, Told, WITHDRAWN, screen};
 use crate::capture;
 use crate::freshness::Freshness;
-use crate::memory::{Origin, PRIVATE};
+use crate::memory::{Head, Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
-use crate::recall;
 use crate::recall::known::{Known, KnownKind};
+use crate::recall::{self, Wanted};
 use crate::store::observations::{self, Headline};
 use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
@@ -54,12 +56,14 @@ impl Memory {
 }
 
 /// These rows, in this order, each turn once. Leaves out what is gone, hidden, superseded, expired at `now`, quarantined or of
-/// third parties, and what says the same as a row before it or as the client's own memory.
+/// third parties, questions without an answer, and what says the same as a row before it or as the client's
+/// own memory. `wanted`: the words of a prompt. Each line tells the sentence that answers it.
 pub fn memories(
     conn: &Connection,
     rows: &[RowId],
     now: i64,
     native: &Rc<Native>,
+    wanted: Option<&Wanted>,
 ) -> store::Result<Vec<Memory>> {
     let screens = Screens::load(conn)?;
     let subjects = subjects(conn, rows, &screens, now)?;
@@ -67,14 +71,23 @@ pub fn memories(
         subjects.iter().filter_map(|(_, subject)| subject.row().filter(|h| h.has_result()));
     let with_result: Vec<RowId> = of_rows.map(|h| RowId::observation(h.id)).collect();
     let project = subjects.iter().find_map(|(_, subject)| subject.row()?.project_id);
-    let results = Results::of(conn, &with_result, project, &screens)?;
+    let results = Results::of(conn, &with_result, project, &screens, wanted)?;
     let (mut memories, mut seen) = (Vec::new(), Seen::beside(native));
     for (row, subject) in subjects {
         let line = match subject {
-            Subject::Turn(told) => Earlier::new(&told).line(LENGTH, &seen),
+            Subject::Turn(mut told, turn) => {
+                let is_of_branch = told.session.head.as_ref().and_then(topic_branch).is_some();
+                told.place = if is_of_branch { Place::Elsewhere } else { Place::Here };
+                turn_line(&told, &turn, wanted, &seen)
+            }
             Subject::Row(h) => {
                 let offset = h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
-                row_line(&h, results.text(row), offset, &Freshness::default(), &seen)
+                let (result, text) = (results.text(row), text_of(&h, wanted));
+                match h.has_result() && result.is_empty() && text.is_empty() && asks(&h.title) {
+                    true => None,
+                    false => row_line(&h, result, &text, offset, &Freshness::default(), &seen)
+                        .map(|(line, said)| (with_branch(&line, &h), said)),
+                }
             }
         };
         if let Some((line, said)) = line {
@@ -85,17 +98,61 @@ pub fn memories(
     Ok(memories)
 }
 
+/// The branch of a memory, if what was done on it may not hold on others.
+fn topic_branch(head: &Head) -> Option<&str> {
+    Some(head.branch.as_str()).filter(|branch| !["", "main", "master"].contains(branch))
+}
+
+/// `- on branch `feat/x`: …` for what a turn did there. A decision holds everywhere.
+fn with_branch(line: &str, h: &Headline) -> String {
+    match h.head.as_ref().filter(|_| h.has_result()).and_then(topic_branch) {
+        Some(branch) => {
+            let rest = line.strip_prefix("- ").unwrap_or(line);
+            format!("- on branch {}: {rest}", markdown::code(branch))
+        }
+        None => line.to_owned(),
+    }
+}
+
+/// Whether a title is a question, which says nothing without its answer.
+fn asks(title: &str) -> bool {
+    title.trim_end().ends_with(['?', '？', '؟'])
+}
+
+/// The line of a turn. The sentence that answers the prompt takes the place of what came of the turn, unless
+/// that has its words. `None` for a question without an answer.
+fn turn_line(
+    told: &Told,
+    turn: &StoredTurn,
+    wanted: Option<&Wanted>,
+    seen: &Seen,
+) -> Option<(String, Vec<String>)> {
+    let earlier = Earlier::new(told);
+    let (line, said) = earlier.line(LENGTH, seen)?;
+    let answer = wanted.and_then(|wanted| {
+        let answer = results::answering(&turn.turn, wanted)?;
+        let upshot = said.get(1..).unwrap_or_default().join(" ");
+        let is_told = wanted.shared(&answer).is_subset(&wanted.shared(&upshot));
+        (!is_told && !seen.contains(&answer)).then_some(answer)
+    });
+    match answer {
+        Some(answer) => Some(earlier.line_with(answer, seen)),
+        None if said.len() < 2 && asks(&told.session.title) => None,
+        None => Some((line, said)),
+    }
+}
+
 /// What a line is about.
 enum Subject {
     Row(Box<Headline>),
-    Turn(Box<Told>),
+    Turn(Box<Told>, Box<StoredTurn>),
 }
 
 impl Subject {
     fn row(&self) -> Option<&Headline> {
         match self {
             Subject::Row(row) => Some(row),
-            Subject::Turn(_) => None,
+            Subject::Turn(..) => None,
         }
     }
 }
@@ -126,7 +183,7 @@ fn subjects(
         let subject = match (row.kind, headline) {
             (RowKind::Observation, Some(headline)) => Subject::Row(Box::new(headline)),
             (RowKind::Summary, _) => match readable_turn(conn, row.id, screens)? {
-                Some(told) => Subject::Turn(Box::new(told)),
+                Some((told, turn)) => Subject::Turn(Box::new(told), Box::new(turn)),
                 None => continue,
             },
             _ => continue,
@@ -191,7 +248,7 @@ fn results_of_known(conn: &Connection, known: &[Known]) -> store::Result<Results
         return Ok(Results::default());
     }
     let screens = Screens::load(conn)?;
-    Results::of(conn, &rows, project, &screens)
+    Results::of(conn, &rows, project, &screens, None)
 }
 
 /// An observation that may be told at `now`.
@@ -208,11 +265,26 @@ pub(super) fn readable_row(
     Ok(found.pop())
 }
 
-/// `- bugfix: title → result (src/a.rs) (2026-11-23, o12)`, and the texts that it consists of. `None` if the
-/// block contains its title already.
+/// The inert text of a row. Of a long one, the sentence that answers the prompt is told, and not the
+/// beginning without it.
+pub(super) fn text_of(h: &Headline, wanted: Option<&Wanted>) -> String {
+    let text = markdown::paragraph(h.text.as_deref().unwrap_or_default());
+    let all = sentences(&text);
+    let best = wanted.and_then(|wanted| wanted.best(all.iter().copied()));
+    let start = best.map_or(0, |at| all[at].as_ptr().addr() - text.as_ptr().addr());
+    let end = best.map_or(0, |at| start + all[at].len());
+    match text[..end].chars().count() > MAX_TEXT {
+        true => format!("… {}", truncate(&text[start..], MAX_TEXT)),
+        false => truncate(&text, MAX_TEXT),
+    }
+}
+
+/// `- bugfix: title → result — text (src/a.rs) (2026-11-23, o12)`, and the texts that it consists of. `None` if
+/// the block contains its title already.
 pub(super) fn row_line(
     h: &Headline,
     result: &str,
+    text: &str,
     utc_offset: i32,
     freshness: &Freshness,
     seen: &Seen,
@@ -229,8 +301,7 @@ pub(super) fn row_line(
         line.push_str(&format!(" → {result}"));
         said.push(result.to_owned());
     }
-    let text = truncate(&markdown::paragraph(h.text.as_deref().unwrap_or_default()), MAX_TEXT);
-    if !text.is_empty() && !seen.is_among(&text, &[&title]) {
+    if !text.is_empty() && !seen.is_among(text, &[&title]) {
         line.push_str(&format!(" — {text}"));
     }
     line.push_str(&files_of(h, &title, freshness));
@@ -243,12 +314,12 @@ pub(super) fn row_line(
     Some((line, said))
 }
 
-/// A single turn that may be told, as a session.
+/// A single turn that may be told, as a session, and the turn.
 pub(super) fn readable_turn(
     conn: &Connection,
     id: i64,
     screens: &Screens,
-) -> rusqlite::Result<Option<Told>> {
+) -> rusqlite::Result<Option<(Told, StoredTurn)>> {
     let mut rows: Vec<_> = summaries::by_id(conn, id)?.into_iter().collect();
     rows.retain(|row| !row.hidden && row.marks.is_told() && row.summary.request != PRIVATE);
     screen::summaries(&mut rows, screens.unscreened);
@@ -265,7 +336,7 @@ pub(super) fn readable_turn(
         return Ok(None);
     }
     let is_told = !told.session.title.is_empty() && told.session.has_content();
-    Ok(is_told.then_some(told))
+    Ok(turns.pop().filter(|_| is_told).map(|turn| (told, turn)))
 }
 
 /// A path between backticks.

@@ -165,7 +165,9 @@ fn read(
             (Related::Row(Box::new(row)), head, at)
         }
         RowKind::Summary => {
-            let Some(told) = recalled::readable_turn(conn, id, screens)? else { return Ok(None) };
+            let Some((told, _)) = recalled::readable_turn(conn, id, screens)? else {
+                return Ok(None);
+            };
             let (head, at) = (told.session.head.clone(), told.session.ended_at_epoch);
             (Related::Turn(Box::new(told)), head, at)
         }
@@ -202,7 +204,9 @@ pub fn related(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
             Related::Row(row) => {
                 let selection = texts.selection;
                 let result = selection.results.text(RowId::observation(row.id));
-                recalled::row_line(row, result, selection.utc_offset, &selection.freshness, seen)
+                let text = recalled::text_of(row, None);
+                let (offset, freshness) = (selection.utc_offset, &selection.freshness);
+                recalled::row_line(row, result, &text, offset, freshness, seen)
             }
             Related::Turn(told) => Earlier::new(told).line(LENGTH, seen),
         };

@@ -12,14 +12,18 @@ use super::rollup::is_replaced;
 use super::similarity::sentences;
 use super::stored_turn::{StoredTurn, has_substance};
 use super::{Screens, screen};
-use crate::memory::{FileChange, Turn};
+use crate::memory::{Block, FileChange, Turn};
+use crate::recall::Wanted;
 use crate::store::summaries;
 use crate::store::words::{RowId, RowKind};
 use crate::store::{Result, turns};
+use crate::text::Words;
 
 /// Later turns of a session that may redo one.
 const LATER: i64 = 8;
 const MAX_TEXT: usize = 200;
+/// Of a sentence that answers a prompt, with the one before it.
+const MAX_ANSWER: usize = 320;
 
 /// What came of the turns of rows.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +39,13 @@ struct Outcome {
 
 impl Results {
     /// Reads the turns of these rows of a project. Rows of no turn, and those whose turn is not told, have no
-    /// result.
+    /// result. `wanted`: the sentence that answers a prompt is the result.
     pub(super) fn of(
         conn: &Connection,
         rows: &[RowId],
         project: Option<i64>,
         screens: &Screens,
+        wanted: Option<&Wanted>,
     ) -> Result<Results> {
         let mut found: Vec<(RowId, StoredTurn)> = Vec::new();
         for row in rows {
@@ -52,12 +57,15 @@ impl Results {
         let turns = found.iter_mut().map(|(_, stored)| stored).collect();
         outdated::withdraw_by_later(conn, project, turns, &screens.readings)?;
         let outcome = |(row, stored): (RowId, StoredTurn)| {
-            (row, Outcome { turn: stored.id, text: first_sentence(&stored.turn) })
+            let answer = wanted.and_then(|wanted| answering(&stored.turn, wanted));
+            let text = answer.unwrap_or_else(|| first_sentence(&stored.turn));
+            (row, Outcome { turn: stored.id, text })
         };
         Ok(Results(found.into_iter().map(outcome).collect()))
     }
 
-    /// The first sentence that lasts of what the turn found, did or answered. Empty if there is none.
+    /// The sentence that answers the prompt, else the first one that lasts of what the turn found, did or answered.
+    /// Empty if there is none.
     pub fn text(&self, row: RowId) -> &str {
         self.0.get(&row).map_or("", |outcome| &outcome.text)
     }
@@ -84,18 +92,53 @@ fn read(
 }
 
 fn first_sentence(turn: &Turn) -> String {
-    for block in
-        [&turn.cause, &turn.done, &turn.answer].into_iter().flat_map(|b| blocks::lasting(b))
-    {
-        for line in &block.lines {
-            let line = paragraph(line);
-            let found = sentences(&line).into_iter().find(|sentence| has_substance(sentence));
-            if let Some(sentence) = found {
-                return whole_sentences(sentence, MAX_TEXT).trim_end_matches(['.', ';']).to_owned();
-            }
-        }
+    let blocks = [&turn.cause, &turn.done, &turn.answer];
+    let mut said = blocks.into_iter().flat_map(|blocks| said(blocks)).flatten();
+    let first = said.find(|sentence| has_substance(sentence)).unwrap_or_default();
+    without_stop(&whole_sentences(&first, MAX_TEXT))
+}
+
+/// What lasts of the blocks: the inert sentences of each.
+fn said(blocks: &[Block]) -> Vec<Vec<String>> {
+    let sentences_of = |block: &Block| {
+        let lines: Vec<String> = block.lines.iter().map(|line| paragraph(line)).collect();
+        let of_line = |line: &String| sentences(line).into_iter().map(str::to_owned).collect();
+        lines.iter().flat_map(|line| -> Vec<String> { of_line(line) }).collect()
+    };
+    blocks::lasting(blocks).iter().map(sentences_of).collect()
+}
+
+/// The sentence of a turn that shares most with a prompt, and the one before it if it begins with a pronoun.
+/// `None` if no sentence shares a word with the prompt.
+pub(super) fn answering(turn: &Turn, wanted: &Wanted) -> Option<String> {
+    let blocks = [&turn.cause, &turn.done, &turn.answer, &turn.background];
+    let said: Vec<Vec<String>> = blocks.into_iter().flat_map(|blocks| said(blocks)).collect();
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for sentences in &said {
+        let answer = |at: usize| {
+            let before = at.checked_sub(1).filter(|_| begins_with_pronoun(&sentences[at]));
+            let both = before.map(|before| format!("{} {}", sentences[before], sentences[at]));
+            let both = both.filter(|both| both.chars().count() <= MAX_ANSWER);
+            both.unwrap_or_else(|| whole_sentences(&sentences[at], MAX_ANSWER))
+        };
+        let all = sentences.iter().enumerate().map(|(at, text)| (text.as_str(), answer(at)));
+        told.extend(all.filter(|(_, answer)| has_substance(answer)));
     }
-    String::new()
+    let best = wanted.best(told.iter().map(|(sentence, _)| *sentence))?;
+    Some(without_stop(&told[best].1))
+}
+
+fn without_stop(text: &str) -> String {
+    text.trim_end_matches(['.', ';']).to_owned()
+}
+
+/// Whether the subject of a sentence is what the sentence before it says.
+fn begins_with_pronoun(sentence: &str) -> bool {
+    const PRONOUNS: Words = Words(
+        "it|its|they|their|this|that|these|those|he|she|both|es|sie|er|das|dies|diese|beides|il|elle|ils|elles|\
+         cela|ça|ceci|eso|esto|isso|isto|questo|это|они|それ|これ|这|它",
+    );
+    crate::text::words(sentence).next().is_some_and(|word| PRONOUNS.are(&word.to_lowercase()))
 }
 
 /// The summary of the turn that redoes the turn with this session and prompt number. It stands for that turn:
@@ -128,7 +171,6 @@ fn redo<'a>(turn: &StoredTurn, later: &'a [StoredTurn]) -> Option<&'a StoredTurn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Block;
 
     fn turn(id: i64, done: &str, files: &[&str]) -> StoredTurn {
         let mut turn = Turn::default();
@@ -150,6 +192,23 @@ mod tests {
         stored.turn.cause[0].momentary = vec![0];
         stored.turn.done[0].momentary = vec![0];
         assert_eq!(first_sentence(&stored.turn), "");
+    }
+
+    #[test]
+    fn the_sentence_with_the_words_of_the_prompt_answers_it() {
+        let mut stored = turn(1, "Dropped rows are only counted. They go to the log.", &[]);
+        let lines = vec!["The first attempt wrote two entries.".into()];
+        stored.turn.background = vec![Block { lines, ..Block::default() }];
+        let check = |prompt: &str, expected: Option<&str>| {
+            let found = answering(&stored.turn, &Wanted::of(prompt));
+            assert_eq!(found.as_deref(), expected, "{prompt}");
+        };
+        check(
+            "how many entries did the attempt write",
+            Some("The first attempt wrote two entries"),
+        );
+        check("what is in the log", Some("Dropped rows are only counted. They go to the log"));
+        check("who reviews invoices", None);
     }
 
     #[test]

@@ -318,6 +318,13 @@ impl RollUp {
             .filter(|_| self.title_id.is_some())
     }
 
+    /// Id of the summary of the turn whose result a line about the session tells. A session that receives the
+    /// line has received nothing of the other turns.
+    pub fn result_id(&self) -> i64 {
+        let told = self.told_turns().unwrap_or_default();
+        told.last().copied().unwrap_or_else(|| self.id())
+    }
+
     /// Id of the newest summary.
     pub fn id(&self) -> i64 {
         self.ids.last().copied().unwrap_or_default()

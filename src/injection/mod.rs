@@ -6,6 +6,7 @@ mod evidence;
 pub mod given;
 mod question;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ use crate::context::recalled::{self, Memory};
 use crate::paths::{Paths, session_key};
 use crate::project;
 use crate::recall::known;
-use crate::recall::{Filters, Hit, Request, RowId, RowKind, SURE};
+use crate::recall::{self, Filters, Hit, Request, RowId, RowKind, SURE, Unit};
 use crate::store::{self, claims, memory_use, projects, sessions};
 use crate::truth::{self, Statement};
 use given::Given;
@@ -30,6 +31,9 @@ const MAX_ABOUT_FILE: usize = 5;
 
 /// A prompt receives at most so many rows, and only those whose score is near the best one.
 const MAX_FOR_PROMPT: usize = 4;
+/// A turn has several rows, and one that has no answer is read but not told.
+const MAX_HITS: usize = 12;
+const MAX_TURNS: usize = 6;
 const NEAR: f64 = 0.6;
 /// Bytes of a prompt that are searched for.
 const MAX_QUERY: usize = 4096;
@@ -86,7 +90,8 @@ pub fn answer(settings: &Settings, conn: &Connection, asked: &Asked) -> store::R
     let introduction = introduction(question, &place, asked);
     if let Some(rows) = earlier {
         let native = native(settings, asked);
-        let memories = recalled::memories(conn, &rows, asked.at, &native)?;
+        let wanted = question.wanted();
+        let memories = recalled::memories(conn, &rows, asked.at, &native, wanted.as_ref())?;
         return Ok(Answer { block: block(&introduction, &memories), uses: Vec::new() });
     }
     let mut found = find(settings, conn, asked, &place)?;
@@ -96,6 +101,11 @@ pub fn answer(settings: &Settings, conn: &Connection, asked: &Asked) -> store::R
     let is_told = |row: RowId| told.iter().any(|(told, place)| *told == row && counts(place));
     let known = given.rows(counts);
     found.retain(|memory| !known.contains(&memory.row) && !is_told(memory.row));
+    if question.may_be_sent_again() && !found.is_empty() {
+        let told = told.iter().filter(|(_, place)| counts(place)).map(|(row, _)| *row);
+        found = of_other_turns(conn, found, told.chain(known.iter().copied()))?;
+        found.truncate(MAX_FOR_PROMPT);
+    }
     let found = recalled::fitting(&introduction, found, asked.tokens);
     let rows = found.iter().map(|memory| (memory.row, memory.tokens())).collect();
     let place = question.place();
@@ -103,6 +113,23 @@ pub fn answer(settings: &Settings, conn: &Connection, asked: &Asked) -> store::R
     let is_free = |memory: &Memory| claim.rows.iter().any(|(row, _)| *row == memory.row);
     let free: Vec<Memory> = found.into_iter().filter(is_free).collect();
     Ok(Answer { block: block(&introduction, &free), uses: claim.uses })
+}
+
+/// The memories of turns that the session has received nothing of. Rows of one turn say the same.
+fn of_other_turns(
+    conn: &Connection,
+    memories: Vec<Memory>,
+    told: impl Iterator<Item = RowId>,
+) -> store::Result<Vec<Memory>> {
+    let told: BTreeSet<Unit> =
+        told.map(|row| recall::unit_of(conn, row)).collect::<store::Result<_>>()?;
+    let mut others = Vec::new();
+    for memory in memories {
+        if !told.contains(&recall::unit_of(conn, memory.row)?) {
+            others.push(memory);
+        }
+    }
+    Ok(others)
 }
 
 fn block(introduction: &str, memories: &[Memory]) -> String {
@@ -178,11 +205,12 @@ fn find(
 ) -> store::Result<Vec<Memory>> {
     let mut found = match &asked.question {
         Question::Prompt { text, .. } => {
-            let rows = rows_for(conn, asked, text, place)?;
-            return match rows.is_empty() {
-                true => Ok(Vec::new()),
-                false => Ok(recalled::memories(conn, &rows, asked.at, &native(settings, asked))?),
-            };
+            let rows = rows_for(conn, asked, &Question::own_words(text), place)?;
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            let (native, wanted) = (native(settings, asked), asked.question.wanted());
+            return recalled::memories(conn, &rows, asked.at, &native, wanted.as_ref());
         }
         Question::File(path) => {
             let path = place.relative(path, asked.cwd.as_deref());
@@ -209,7 +237,7 @@ fn native(settings: &Settings, asked: &Asked) -> Rc<Native> {
     Rc::new(asked.dir().map_or_else(Native::default, read))
 }
 
-/// The rows that answer a prompt, the best first. None if memory is not sure.
+/// The rows that answer a prompt, the best first, one of each turn. None if memory is not sure.
 fn rows_for(
     conn: &Connection,
     asked: &Asked,
@@ -224,10 +252,10 @@ fn rows_for(
             not_session: Some(asked.session.clone()),
             ..Filters::default()
         },
-        limit: MAX_FOR_PROMPT,
+        limit: MAX_HITS,
         for_injection: true,
     };
-    let found = crate::recall::search(conn, &request)?;
+    let found = recall::search(conn, &request)?;
     if found.confidence < SURE {
         return Ok(Vec::new());
     }
@@ -237,7 +265,14 @@ fn rows_for(
         |hit: &&Hit| evidence::suffices(hit.explain.words.iter().map(|(word, _)| word.as_str()));
     let told: Vec<&Hit> = near.filter(says_enough).collect();
     let is_current = |hit: &&&Hit| !told.iter().any(|other| answers_anew(other, hit));
-    Ok(told.iter().filter(is_current).map(|hit| hit.stored.row).collect())
+    let (mut turns, mut rows) = (BTreeSet::new(), Vec::new());
+    for hit in told.iter().filter(is_current) {
+        let turn = recall::turn_of(conn, hit.stored.row, &hit.stored.kind)?;
+        if rows.len() < MAX_TURNS && turn.is_none_or(|turn| turns.insert(turn)) {
+            rows.push(hit.stored.row);
+        }
+    }
+    Ok(rows)
 }
 
 /// Whether a row answers the same question later: its title begins with the same subject, and it has all words of

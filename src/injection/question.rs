@@ -1,5 +1,6 @@
 //! What an event asks memory for.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use memctl_proto::{Event, Kind};
@@ -9,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::given;
 use crate::activity::{Activity, Payload, ToolEvent, error_prints, written_commands};
 use crate::capture::BeforeTool;
-use crate::clients::{ToolKind, ToolUse};
+use crate::clients::{ToolKind, ToolUse, typed};
 use crate::config::Recall;
+use crate::recall::Wanted;
 use crate::text::bytes::contains;
 
 /// A question of a session's model. Nothing of it is stored but a hash.
@@ -76,6 +78,27 @@ impl Question {
         }
     }
 
+    /// The words that the user typed in a prompt. Its pasted logs, quotations and settings ask nothing, unless
+    /// they are all there is.
+    pub fn own_words(prompt: &str) -> Cow<'_, str> {
+        const MIN_WORDS: usize = 2;
+        let typed = typed(prompt);
+        let own: Vec<&str> = typed.lines().filter(|line| !is_setting(line)).collect();
+        let own = own.join("\n");
+        match Wanted::of(&own).n_words() < MIN_WORDS {
+            true => Cow::Borrowed(prompt),
+            false => Cow::Owned(own),
+        }
+    }
+
+    /// The words that a prompt asks with.
+    pub fn wanted(&self) -> Option<Wanted> {
+        match self {
+            Question::Prompt { text, .. } => Some(Wanted::of(&Question::own_words(text))),
+            _ => None,
+        }
+    }
+
     /// Whether the client may send it again in the same turn. Its answer is then the same.
     pub fn may_be_sent_again(&self) -> bool {
         matches!(self, Question::Prompt { .. })
@@ -111,6 +134,13 @@ impl Question {
     }
 }
 
+/// `S3_BUCKET=uploads`, `export A=b`: a line of an environment.
+fn is_setting(line: &str) -> bool {
+    let line = line.trim().trim_start_matches("export ");
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    line.split_once(['=', ':']).is_some_and(|(name, _)| name.len() > 1 && name.chars().all(is_name))
+}
+
 /// The output of a command that failed although its last exit status is 0, because a pipe or `||` hides
 /// the failure.
 fn failed_command(event: &Event) -> Option<String> {
@@ -135,6 +165,20 @@ fn failed_command(event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_user_pasted_asks_nothing() {
+        let check = |prompt: &str, expected: &str| {
+            assert_eq!(Question::own_words(prompt), expected, "{prompt}");
+        };
+        check("Why do uploads fail?", "Why do uploads fail?");
+        check(
+            "Why do uploads fail?\nS3_BUCKET=station-days\nexport REGION=eu-west-1\n\n```\nlocal day\n```",
+            "Why do uploads fail?",
+        );
+        let log = "```\nerror[E0425]: cannot find value `total`\n```";
+        check(log, log);
+    }
 
     #[test]
     fn only_the_step_of_a_turn_does_not_repeat_it() {

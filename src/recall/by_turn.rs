@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::{Hit, RowId};
-use crate::store::{self, turns};
+use super::{Hit, RowId, RowKind};
+use crate::store::{self, observations, turns};
 
 /// The turn of a row, by session and prompt number: readers get each turn once. `None` for rows of no turn, and
 /// for decisions, which hold beyond their turn.
@@ -14,6 +14,23 @@ pub fn turn_of(conn: &Connection, row: RowId, kind: &str) -> store::Result<Optio
         "decision" => Ok(None),
         _ => turns::of_row(conn, row),
     }
+}
+
+/// What is told once in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    Turn(i64, i64),
+    Row(RowId),
+}
+
+/// The turn of a row, or the row if it stands for itself: see [`turn_of`].
+pub fn unit_of(conn: &Connection, row: RowId) -> store::Result<Unit> {
+    let headline = match row.kind {
+        RowKind::Observation => observations::headline(conn, row.id)?,
+        _ => None,
+    };
+    let turn = turn_of(conn, row, headline.as_ref().map_or("", |h| &h.kind))?;
+    Ok(turn.map_or(Unit::Row(row), |(session, number)| Unit::Turn(session, number)))
 }
 
 /// Leaves the best row of each turn, with the ids of the others, and at most `limit` rows. The hits come best

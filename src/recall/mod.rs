@@ -13,6 +13,7 @@ mod select;
 mod snippet;
 mod sums;
 mod terms;
+mod wanted;
 
 use std::ops::Range;
 
@@ -23,7 +24,8 @@ use crate::memory::Origin;
 use crate::store::words;
 pub use crate::store::words::{RowId, RowKind, StoredRow};
 use crate::store::{self};
-pub use by_turn::{by_turn, turn_of};
+pub use by_turn::{Unit, by_turn, turn_of, unit_of};
+pub use wanted::Wanted;
 
 /// A search.
 #[derive(Clone, Debug, Default)]

@@ -168,6 +168,78 @@ fn a_prompt_receives_what_answers_it() {
     assert_eq!(injected(&w, "new").iter().filter(|row| row.ends_with(" s1")).count(), 1);
 }
 
+/// Stores a session with a turn for each prompt and final message.
+fn talk(w: &World, session: &str, turns: &[(&str, &str)]) {
+    for (n, (asked, answer)) in turns.iter().enumerate() {
+        for mut payload in [prompt(w, session, asked), stop(w, session, answer)] {
+            payload["prompt_id"] = json!(format!("t{n}"));
+            w.hook(&payload);
+        }
+    }
+    w.hook(&event(w, session, "SessionEnd", json!({"reason": "other"})));
+    w.settle();
+}
+
+const ORDERS: (&str, &str) = (
+    "How does the orders API of the walnut shop page its results?",
+    "The orders page shows number, date and customer. A page has 50 orders of the walnut shop. The API \
+     returns the total count in the header `X-Total-Count`, not in the body.",
+);
+
+#[test]
+fn a_prompt_receives_the_sentence_that_answers_it() {
+    let w = world();
+    talk(&w, "old", &[ORDERS]);
+    let ask = |session: &str, text: &str| asks(&w, &prompt(&w, session, text));
+    let total = ask("a", "where does the orders API of the walnut shop put the total count?");
+    assert!(total.contains("X-Total-Count"), "{total}");
+    let size = ask("b", "how many orders of the walnut shop has a page of the API?");
+    assert!(size.contains("A page has 50 orders"), "{size}");
+    let pasted = "where does the orders API of the walnut shop put the total count?\n\n\
+                  SHOP=walnut\nPAGE=50\n```\nshows number, date and customer\n```";
+    let pasted = ask("c", pasted);
+    assert!(pasted.contains("X-Total-Count"), "{pasted}");
+}
+
+#[test]
+fn an_answer_without_substance_hides_no_earlier_one() {
+    let w = world();
+    talk(&w, "old", &[ORDERS]);
+    for session in ["second", "third", "fourth", "fifth"] {
+        talk(&w, session, &[(ORDERS.0, "See above.")]);
+    }
+    let told = asks(&w, &prompt(&w, "new", ORDERS.0));
+    assert!(told.contains("X-Total-Count") || told.contains("A page has 50 orders"), "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("- ")).count(), 1, "{told}");
+}
+
+#[test]
+fn a_line_about_a_session_gives_only_the_turn_that_it_tells() {
+    let w = world();
+    let cache = (
+        "Which cache does the invoice service use?",
+        "The invoice service keeps its cache in `var/invoices.db`, because Redis is not allowed there.",
+    );
+    talk(&w, "old", &[cache, ORDERS, ("Thanks, that helps", "You are welcome.")]);
+    for (session, name) in [("second", "mailer"), ("third", "printer")] {
+        let asked = format!("Which port does the {name} of the depot listen on?");
+        talk(&w, session, &[(&asked, &format!("The {name} listens on port 7{}.", name.len()))]);
+    }
+    let start = block(&w.hook(&start(&w, "new")), "SessionStart");
+    let earlier: String =
+        start.lines().skip_while(|l| !l.starts_with("## Earlier sessions")).collect();
+    assert!(earlier.contains("invoice") || earlier.contains("orders"), "{start}");
+    let told = [(cache.0, "var/invoices.db"), (ORDERS.0, "X-Total-Count")];
+    for (n, (question, answer)) in told.into_iter().enumerate() {
+        let mut asked = prompt(&w, "new", question);
+        asked["prompt_id"] = json!(format!("t{n}"));
+        let later = asks(&w, &asked);
+        assert!(start.contains(answer) || later.contains(answer), "{answer}:\n{start}\n{later}");
+        // What the start has told is not told again.
+        assert!(!(start.contains(answer) && later.contains(answer)), "{start}\n{later}");
+    }
+}
+
 #[test]
 fn a_prompt_that_memory_does_not_answer_receives_nothing() {
     let w = world();

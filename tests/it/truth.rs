@@ -101,7 +101,7 @@ fn a_line_says_whether_its_file_is_current_changed_moved_or_gone() {
     let after = context(&w);
     assert_eq!(lines(&after, "changed since").len(), 1, "{after}");
     assert_eq!(lines(&after, "moved to lib/beta.rs").len(), 1, "{after}");
-    let rows: Vec<&str> = after.lines().filter(|line| line.starts_with("- o")).collect();
+    let rows: Vec<&str> = after.lines().filter(|line| line.contains(", o")).collect();
     assert!(
         rows.last().is_some_and(|row| row.contains("gone")),
         "what is gone ranks last: {after}"
@@ -124,8 +124,8 @@ fn a_session_says_which_of_its_files_are_moved_or_gone() {
     let told = context(&w);
     // The turn of the file that is changed now is told by its row.
     for line in [
-        "Files: src/gamma.rs, gone",
-        "(src/beta.rs, moved to src/renamed.rs)",
+        "Files: src/gamma.rs: gone",
+        "(src/beta.rs: moved to src/renamed.rs)",
         "(src/alpha.rs: changed since)",
     ] {
         assert_eq!(lines(&told, line).len(), 1, "{line}: {told}");

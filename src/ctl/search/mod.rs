@@ -119,6 +119,7 @@ fn print(
     }
     shown::mark_partial(&args.query.join(" "), &mut shown);
     let shown = shown::without_beside(found.words.len(), shown);
+    let shown = if args.explain { shown } else { shown::without_weak(shown) };
     let width = terminal::width();
     let several = shown.iter().any(|hit| hit.hit.stored.project_id != place.project);
     let mut out = String::new();

@@ -9,7 +9,8 @@ use crate::activity::looks_like_code;
 use crate::clock;
 use crate::ctl::format::{age, day};
 use crate::failure::Result;
-use crate::recall::{Hit, RowId};
+use crate::memory::Origin;
+use crate::recall::{Explain, Hit, RowId, SURE};
 use crate::store::notes::EXTERNAL;
 use crate::store::projects;
 use crate::store::words::{self, Side};
@@ -19,6 +20,9 @@ const RECENT: i64 = 7 * 86_400_000;
 
 /// Of at most this many words, a query is no question.
 const MAX_KEYWORDS: usize = 2;
+
+/// The share of the best score below which a row is no answer beside a sure one.
+const WEAK: f64 = 0.3;
 
 /// A hit with what is printed of it beside the row.
 #[derive(Clone, Debug)]
@@ -105,6 +109,22 @@ pub fn without_beside(words: usize, shown: Vec<Shown>) -> Vec<Shown> {
     shown.into_iter().filter(|shown| is_question || !shown.is_beside).collect()
 }
 
+/// Without the rows that share little with the query, if the first ones are a sure answer. Text of the web
+/// stays: it is scaled below the others, whatever it says.
+pub fn without_weak(mut shown: Vec<Shown>) -> Vec<Shown> {
+    let score = |shown: &Shown| {
+        let Explain { row, passage, pairs, factor, .. } = &shown.hit.explain;
+        (row + passage + pairs) * factor
+    };
+    let best = shown.iter().map(score).fold(0.0, f64::max);
+    let is_exempt = |shown: &Shown| {
+        shown.is_beside || shown.hit.explain.verbatim || shown.hit.stored.origin == Origin::Web
+    };
+    let is_sure = shown.iter().any(|shown| shown.confidence >= SURE);
+    shown.retain(|shown| !is_sure || is_exempt(shown) || score(shown) >= best * WEAK);
+    shown
+}
+
 /// A row beside a hit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbour {
@@ -141,8 +161,7 @@ pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Aroun
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::memory::Origin;
-    use crate::recall::{Explain, RowKind, Snippet, StoredRow};
+    use crate::recall::{RowKind, Snippet, StoredRow};
     use crate::store::words::{Document, Scope};
 
     /// A hit for tests of its output.
@@ -180,6 +199,23 @@ pub mod tests {
             is_partial: false,
             same_turn: Vec::new(),
         }
+    }
+
+    #[test]
+    fn weak_rows_are_left_out_beside_a_sure_answer() {
+        let check = |confidence: f64, expected: &[f64]| {
+            let scored = |row: f64| {
+                let explain = Explain { row, factor: 1.0, ..Explain::default() };
+                Shown { hit: Hit { explain, ..shown().hit }, confidence, ..shown() }
+            };
+            let mut all = [10.0, 3.0, 2.9, 0.5].map(scored).to_vec();
+            all[3].hit.stored.origin = Origin::Web;
+            let left: Vec<f64> =
+                without_weak(all).iter().map(|shown| shown.hit.explain.row).collect();
+            assert_eq!(left, expected, "{confidence}");
+        };
+        check(0.9, &[10.0, 3.0, 0.5]);
+        check(0.5, &[10.0, 3.0, 2.9, 0.5]);
     }
 
     #[test]
