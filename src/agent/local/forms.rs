@@ -104,10 +104,12 @@ fn line(line: &str) -> Option<Line> {
     Some(Line { form, points: points.parse().ok()? })
 }
 
-/// The points of a sentence.
-pub fn points(sentence: &str, around: Around) -> i32 {
+/// The points of a sentence. `None` if it asks for something in the form of a question.
+pub fn points(sentence: &str, around: Around) -> Option<i32> {
     let read = Read::new(sentence, around);
-    TABLE.iter().filter(|line| read.has(line.form)).map(|line| line.points).sum()
+    let asks = read.text.begins(Marker::CanYou);
+    let sum = || TABLE.iter().filter(|line| read.has(line.form)).map(|line| line.points).sum();
+    (!asks).then(sum)
 }
 
 /// A sentence with what several forms need.
@@ -255,7 +257,10 @@ impl Read {
             Marker::Pronoun,
         ];
         let is = [Marker::Yes, Marker::GoOn];
+        // `the first two`, `the other file`
+        let only_points = text.length() <= 4 && text.has(Marker::Pronoun);
         !self.is_troubled
+            && !only_points
             && !begins.iter().any(|marker| text.begins(*marker))
             && !is.iter().any(|marker| text.is(*marker))
     }
@@ -369,16 +374,16 @@ mod tests {
 
     #[test]
     fn forms_add_up() {
-        let of = |text| points(text, Around::default());
+        let of = |text| points(text, Around::default()).expect("points");
         for (more, less) in [
             ("our users hate modal dialogs", "i hate modal dialogs"),
             ("every migration needs a rollback", "add a rollback"),
             ("staging is shared with QA", "staging is broken again"),
-            ("the exports are read by accounting", "could you read the exports"),
         ] {
             assert!(of(more) > of(less), "{more}: {}, {less}: {}", of(more), of(less));
         }
         let opens = Around { opens: true, ..Around::default() };
-        assert!(points("the app is slow", opens) < of("the app is slow"));
+        assert!(points("the app is slow", opens) < Some(of("the app is slow")));
+        assert_eq!(points("could you read the exports", opens), None);
     }
 }

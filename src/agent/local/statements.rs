@@ -9,7 +9,8 @@ use super::message::inline::is_question;
 use super::prompt::Said;
 use super::rules::{Kind, Place, is_labelled, rule};
 
-/// Points from which a sentence is a rule, and from which it is told for some sessions.
+/// Points from which a sentence is a rule, and from which it is told for some sessions. What the session is
+/// about is no rule.
 const RULE: i32 = 20;
 const SAID: i32 = 4;
 /// With fewer points, not even a sure form is a rule.
@@ -38,7 +39,7 @@ pub fn stated(said: &[Said], place: Place, answers: bool) -> Vec<Option<Kind>> {
             return Some(kind);
         }
         match sum? {
-            RULE.. => Some(Kind::Rule),
+            RULE.. if !around(at).opens => Some(Kind::Rule),
             SAID.. => Some(Kind::Said),
             _ => None,
         }
@@ -62,7 +63,7 @@ fn own_points(said: &Said, around: Around) -> Option<i32> {
         && !is_question(sentence)
         && !sentence.ends_with([':', '：', '…'])
         && !is_labelled(sentence);
-    is_whole.then(|| points(sentence, around))
+    is_whole.then(|| points(sentence, around))?
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ fn an_answer_is_a_statement_and_yes_is_none() {
 
 #[test]
 fn the_reason_beside_a_rule_is_kept_with_it() {
-    let prompt = "they have chromebooks. so every script must run in the browser, always.";
-    assert_eq!(kept(prompt, Place::Later, false).len(), 2);
-    assert!(kept("they have chromebooks.", Place::Later, false).is_empty());
+    let reason = "hotel wifi often kills long connections.";
+    let prompt = format!("our customers only have old tablets. {reason}");
+    assert_eq!(kept(&prompt, Place::Later, false).len(), 2);
+    assert!(kept(reason, Place::Later, false).is_empty());
 }
