@@ -72,7 +72,7 @@ fn an_answer_is_a_statement_and_yes_is_none() {
 #[test]
 fn the_reason_beside_a_rule_is_kept_with_it() {
     let reason = "hotel wifi often kills long connections.";
-    let prompt = format!("our customers only have old tablets. {reason}");
+    let prompt = format!("Our deploy freeze is from Dec 20 to Jan 6. {reason}");
     assert_eq!(kept(&prompt, Place::Later, false).len(), 2);
     assert!(kept(reason, Place::Later, false).is_empty());
 }
