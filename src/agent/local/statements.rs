@@ -10,11 +10,11 @@ use super::prompt::Said;
 use super::rules::{Kind, Place, is_labelled, rule};
 
 /// Points from which a sentence is a rule, and from which it is told for some sessions. What the session is
-/// about is no rule.
+/// about is no rule, and its title tells it.
 const RULE: i32 = 20;
 const SAID: i32 = 4;
 /// With fewer points, not even a sure form is a rule.
-const LEAST: i32 = -4;
+const LEAST: i32 = -12;
 
 /// Minimum and maximum characters of a statement.
 const MIN_LENGTH: usize = 6;
@@ -40,6 +40,7 @@ pub fn stated(said: &[Said], place: Place, answers: bool) -> Vec<Option<Kind>> {
         }
         match sum? {
             RULE.. if !around(at).opens => Some(Kind::Rule),
+            SAID..RULE if around(at).opens => None,
             SAID.. => Some(Kind::Said),
             _ => None,
         }

@@ -91,13 +91,12 @@ fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation>
         return out;
     }
     // The chosen option says more.
-    rules.retain(|rule| out.is_empty() || !rule.answers);
+    rules.retain(|rule| out.is_empty() || !rule.answers || rule.kind == Kind::Rule);
     let question = asked(batch).map(|asked| truncate(&asked.text, MAX_WHOLE));
     out.extend(rules.into_iter().map(|rule| {
         let concept = match rule.kind {
             Kind::Rule => "rule",
             Kind::Correction => "correction",
-            Kind::Said if rule.answers => "choice",
             Kind::Said => "said",
         };
         let narrative =
