@@ -11,6 +11,7 @@ use super::filler::Filler;
 use super::markdown::{self, truncate};
 use super::open::OpenKind;
 use super::retire::Left;
+use super::rules::is_said;
 use super::seen::Seen;
 use super::similarity::{WordSet, sentences};
 use super::{Selection, Told};
@@ -78,8 +79,17 @@ impl<'a> Row<'a> {
 
 /// The user's rules and decisions, and pinned rows.
 pub fn rules(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
+    of_user(texts, filler, seen, |rule| !is_said(rule));
+}
+
+/// What the user said and may be no rule.
+pub fn said(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
+    of_user(texts, filler, seen, is_said);
+}
+
+fn of_user(texts: &Texts, filler: &mut Filler, seen: &mut Seen, wanted: fn(&Headline) -> bool) {
     let mut misses = 0;
-    for row in texts.rules.iter().take(MAX_RULES) {
+    for row in texts.rules.iter().filter(|row| wanted(row.headline)).take(MAX_RULES) {
         let RowLine { title, text } =
             row.line.get_or_init(|| rule_line(row.headline, texts.selection, seen));
         if title.is_empty() || seen.contains(title) {

@@ -29,7 +29,7 @@ struct Part {
 const LAST: &str = "Last session";
 
 /// The parts in the order of the block. Their shares are of what [`RELATED`] leaves.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { heading: "Rules and decisions", percent: 20, fill: lines::rules },
     Part { heading: OPEN, percent: 17, fill: lines::open },
     Part {
@@ -37,6 +37,7 @@ const PARTS: [Part; 7] = [
         percent: 33,
         fill: |texts, filler, seen| last::last(texts.selection.last.as_ref(), filler, seen),
     },
+    Part { heading: "Said by the user", percent: 0, fill: lines::said },
     Part { heading: "Related to the work at hand", percent: 0, fill: related::related },
     Part {
         heading: "Earlier sessions",
@@ -47,9 +48,9 @@ const PARTS: [Part; 7] = [
     Part { heading: "Earlier changes", percent: 0, fill: lines::changes },
 ];
 /// The order in which parts get what others leave: positions in `PARTS`.
-const GROWTH: [usize; 7] = [1, 0, 2, 3, 4, 5, 6];
+const GROWTH: [usize; 8] = [1, 0, 2, 3, 4, 5, 6, 7];
 /// The part with older memories about the work at hand: its position, and its share if there are any.
-const RELATED: (usize, usize) = (3, 10);
+const RELATED: (usize, usize) = (4, 10);
 
 /// Fills a page. Empty if there is nothing to tell or if nothing fits.
 pub fn fill(selection: &Selection, max_tokens: usize) -> Page {

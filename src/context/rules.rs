@@ -9,8 +9,10 @@ use crate::store::observations::Headline;
 
 /// Most rows of scope `user` that nobody pinned: they would crowd out the project.
 const USER_SCOPE: usize = 10;
-/// A chosen option and an approved plan count until this many later sessions of the user.
+/// A chosen option, an approved plan and what is only said count until this many later sessions of the user.
 const CHOICE_SESSIONS: usize = 3;
+/// The concepts of what counts for some sessions only.
+const PASSING: [&str; 3] = ["choice", "plan", "said"];
 
 /// Takes the rules out of the headlines: pinned rows first, then newest first, stale ones last. `sessions`
 /// are those of the project.
@@ -33,9 +35,14 @@ fn is_rule(h: &Headline) -> bool {
     h.pinned || h.scope == "user" || h.is_note() || (h.origin == Origin::User && is_decision)
 }
 
+/// Whether the row is what the user said, and may be no rule.
+pub fn is_said(rule: &Headline) -> bool {
+    !rule.pinned && rule.concepts.iter().any(|concept| concept == "said")
+}
+
 fn has_expired(rule: &Headline, sessions: &[&RollUp]) -> bool {
     let is_choice =
-        rule.kind == "plan" || rule.concepts.iter().any(|c| c == "choice" || c == "plan");
+        rule.kind == "plan" || rule.concepts.iter().any(|c| PASSING.contains(&c.as_str()));
     let later = sessions.iter().filter(|session| {
         session.by_user
             && session.session_id != rule.session_id

@@ -35,6 +35,8 @@ mod report;
 mod retrieval;
 /// Figures, and the scores of a case.
 mod score;
+/// What is kept of the words of users.
+mod statements;
 #[expect(dead_code, unused_imports, reason = "shared with the integration tests")]
 #[path = "../it/support/mod.rs"]
 mod support;

@@ -27,6 +27,9 @@ pub struct Recorded {
     /// What prompts receive while a session works.
     #[serde(default)]
     recall: BTreeMap<String, f64>,
+    /// What is kept of the words of users.
+    #[serde(default)]
+    statements: BTreeMap<String, f64>,
 }
 
 fn path() -> PathBuf {
@@ -112,6 +115,23 @@ impl Recorded {
         self.write_file();
     }
 
+    /// A sentence if a figure of [`crate::statements`] is worse than the recorded one.
+    pub fn worse_statement(&self, figure: &str, count: Count) -> Option<String> {
+        let recorded = self.statements.get(figure).copied();
+        is_worse(Some(true), count, recorded).then(|| {
+            let [share, recorded] =
+                [count.share(), recorded].map(|share| share.map_or("-".to_owned(), rounded));
+            format!("statements {figure}: {share}, recorded {recorded}")
+        })
+    }
+
+    /// Writes the figures of [`crate::statements`].
+    pub fn write_statements(&mut self, shares: &[(String, Option<f64>)]) {
+        let share = |(name, share): &(String, Option<f64>)| Some((name.clone(), (*share)?));
+        self.statements = shares.iter().filter_map(share).collect();
+        self.write_file();
+    }
+
     fn write_file(&self) {
         let mut text = HEADER.to_owned();
         let of_figures = |shares: &BTreeMap<String, f64>| {
@@ -123,6 +143,8 @@ impl Recorded {
         write_table(&mut text, "first_agent", &of_figures(&self.first_agent));
         let recall = self.recall.iter().map(|(name, share)| (name.as_str(), *share));
         write_table(&mut text, "recall", &recall.collect::<Vec<_>>());
+        let statements = self.statements.iter().map(|(name, share)| (name.as_str(), *share));
+        write_table(&mut text, "statements", &statements.collect::<Vec<_>>());
         fs::write(path(), text).unwrap();
     }
 }

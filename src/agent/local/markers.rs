@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use super::phrases::{Found, Phrases, is_word, rows, tokens, words};
 
 static PHRASES: LazyLock<Phrases<Marker>> =
-    LazyLock::new(|| Phrases::read(include_str!("markers.tsv"), row));
+    LazyLock::new(|| Phrases::read(include_str!("markers.tsv"), marker));
 
-fn row(name: &str) -> Option<Marker> {
+/// The marker of this name.
+pub fn marker(name: &str) -> Option<Marker> {
     Marker::ALL.iter().find(|(_, known)| *known == name).map(|(marker, _)| *marker)
 }
 
@@ -75,6 +76,19 @@ rows! {
     Asks = "asks",
     Then = "then",
     Pronoun = "pronoun",
+    We = "we",
+    World = "world",
+    Decides = "decides",
+    Present = "present",
+    Past = "past",
+    Looks = "looks",
+    Negation = "negation",
+    Consent = "consent",
+    CanYou = "can_you",
+    Wants = "wants",
+    So = "so",
+    Future = "future",
+    Task = "task",
 }
 
 /// A sentence, prepared for the table.

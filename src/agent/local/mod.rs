@@ -13,6 +13,7 @@
 //! and must not panic, even for truncated or arbitrary texts.
 
 mod claims;
+mod forms;
 mod grounded;
 mod labels;
 mod markers;
@@ -26,6 +27,7 @@ mod reply;
 mod request;
 mod rows;
 mod rules;
+mod statements;
 mod steps;
 #[cfg(test)]
 mod steps_tests;

@@ -103,7 +103,8 @@ pub fn request(batch: &Batch) -> Request {
 fn without_rules(prompt: &Prompt, batch: &Batch, max: usize) -> String {
     const MIN_WORDS: usize = 3;
     let said = read(&prompt.text);
-    let are_rules = user_words::are_rules(&said, user_words::place(prompt, batch));
+    let place = user_words::place(prompt, batch);
+    let are_rules = user_words::are_rules(&said, place, user_words::answers(prompt, batch));
     let is_plain = prompt.text.len() <= user_words::MAX_PROMPT
         && plan_to_implement(&prompt.text).is_none()
         && slash_command(&prompt.text).is_none()

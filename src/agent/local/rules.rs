@@ -12,8 +12,8 @@ use super::prompt::Said;
 pub enum Kind {
     Rule,
     Correction,
-    /// It holds until something else is done: `don't drop the column yet`.
-    Hold,
+    /// It holds until something else is done (`don't drop the column yet`), or may be a rule.
+    Said,
 }
 
 /// Where a prompt stands. Rules in plain words count in the first prompt of a session, in a correction
@@ -48,9 +48,9 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
     }
     let text = Text::new(sentence);
     if holds_back(sentence) {
-        return Some(Kind::Hold);
+        return Some(Kind::Said);
     }
-    if text.has(Marker::Temporary) || is_reported(sentence, &text) {
+    if text.has(Marker::Temporary) || is_reported(&text) || is_labelled(sentence) {
         return None;
     }
     let clauses = clauses(sentence);
@@ -314,7 +314,7 @@ fn is_strong(text: &Text) -> bool {
 
 /// Whether `always` or `never` is an order, not a report: it begins the sentence, follows a modal verb,
 /// or says what a team does.
-fn orders(text: &Text) -> bool {
+pub fn orders(text: &Text) -> bool {
     /// An imperative may stand before the adverb: `Utilise toujours …`.
     const EARLY: usize = 2;
     const MIN_WORDS: usize = 3;
@@ -474,27 +474,24 @@ fn is_about_a_spot(text: &Text) -> bool {
     (text.has(Marker::Spot) || text.has(Marker::It)) && !text.has(Marker::Whole)
 }
 
-/// Whether a sentence reports what somebody else says (`the README says we never test`), or has a label
-/// like a line of a chat (`alice: always test`).
-fn is_reported(sentence: &str, text: &Text) -> bool {
+/// Whether a sentence says what others say: `the README says we never test`.
+pub fn is_reported(text: &Text) -> bool {
     const OWN: [&str; 12] =
         ["i", "ve", "we", "ich", "wir", "je", "ai", "nous", "yo", "eu", "я", "мы"];
     let words: Vec<&str> = text.words().collect();
     let is_own = |at: usize| at > 0 && OWN.contains(&words[at - 1]);
-    if (0..words.len()).any(|at| text.is_word(words[at], Marker::Reports) && !is_own(at)) {
-        return true;
-    }
-    if text.is_unspaced() && text.has(Marker::Reports) {
-        return true;
-    }
+    (0..words.len()).any(|at| text.is_word(words[at], Marker::Reports) && !is_own(at))
+        || text.is_unspaced() && text.has(Marker::Reports)
+}
+
+/// Whether a sentence has a label like a line of a chat: `alice: always test`.
+pub fn is_labelled(sentence: &str) -> bool {
     let Some((label, _)) = sentence.split_once(": ") else { return false };
     let label = Text::new(label);
+    let own = [Marker::Subject, Marker::Lasting, Marker::Always, Marker::Never];
     label.words().count() == 1
         && !label.is(Marker::OwnLabel)
-        && !label.has(Marker::Subject)
-        && !label.has(Marker::Lasting)
-        && !label.has(Marker::Always)
-        && !label.has(Marker::Never)
+        && !own.iter().any(|marker| label.has(*marker))
 }
 
 #[cfg(test)]

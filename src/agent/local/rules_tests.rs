@@ -494,7 +494,7 @@ fn an_order_to_wait_holds_if_its_reason_follows() {
         "careful: don't drop the old column yet, billing-export still reads it",
         "Ne supprime pas encore la colonne, l'export la lit",
     ] {
-        assert_eq!(hold(text), Some(Some(Kind::Hold)), "{text}");
+        assert_eq!(hold(text), Some(Some(Kind::Said)), "{text}");
     }
     for text in ["don't push it yet", "the README says: don't use it yet, it is slow"] {
         assert_eq!(hold(text), Some(None), "{text}");

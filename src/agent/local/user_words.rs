@@ -1,12 +1,14 @@
 //! Rules, corrections and decisions of the user as rows of their own: what the user typed, clicked,
 //! chose or approved. They are kept in the user's words.
 
+use super::forms::without_leads;
 use super::markers::Text;
 use super::message::inline::{capitalized, is_question};
 use super::prompt::{Said, read};
 use super::reply;
 use super::rules;
-use super::rules::{Kind, Place, denies, is_property, rule, underlines};
+use super::rules::{Kind, Place, denies, is_property, underlines};
+use super::statements::stated;
 use super::turn_prompts::{asked, is_command, prompts_of_turn};
 use crate::clients::{sender, slash_command};
 use crate::memory::{
@@ -81,22 +83,26 @@ fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation>
     let whole = collapse_spaces(&texts(&said));
     let is_short = whole.chars().count() <= MAX_WHOLE;
     let place = place(prompt, batch);
-    let rules = rules_in(&said, place);
-    let corrects =
-        place == Place::Correction && rules.iter().any(|(_, kind)| *kind == Kind::Correction);
-    if corrects && is_short {
+    let answers = answers(prompt, batch);
+    let mut rules = rules_in(&said, place, answers);
+    let corrects = rules.iter().any(|rule| rule.kind == Kind::Correction);
+    if corrects && place == Place::Correction && is_short {
         out.push(row(&whole, "correction"));
         return out;
     }
-    out.extend(rules.into_iter().map(|(text, kind)| {
-        let concept = match kind {
+    // The chosen option says more.
+    rules.retain(|rule| out.is_empty() || !rule.answers || rule.kind == Kind::Rule);
+    let question = asked(batch).map(|asked| truncate(&asked.text, MAX_WHOLE));
+    out.extend(rules.into_iter().map(|rule| {
+        let concept = match rule.kind {
             Kind::Rule => "rule",
             Kind::Correction => "correction",
-            // It is told for a few sessions only.
-            Kind::Hold => "choice",
+            Kind::Said => "said",
         };
-        let row = row(&text, concept);
-        Observation { title: rule_text(&row.title), ..row }
+        let narrative =
+            question.clone().filter(|_| rule.answers && n_words(&rule.text) < MIN_WHOLE);
+        let row = row(&rule.text, concept);
+        Observation { title: rule_text(&row.title), narrative, ..row }
     }));
     out
 }
@@ -121,6 +127,11 @@ pub fn place(prompt: &Prompt, batch: &Batch) -> Place {
     }
 }
 
+/// Whether the prompt follows a question of the assistant.
+pub fn answers(prompt: &Prompt, batch: &Batch) -> bool {
+    asked(batch).is_some() && batch.prompts.iter().all(|other| other.number >= prompt.number)
+}
+
 fn n_words(text: &str) -> usize {
     text.split_whitespace().count()
 }
@@ -129,41 +140,51 @@ fn texts(said: &[Said]) -> String {
     said.iter().map(|said| said.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The sentences that are rules, and of which kind.
-fn rules_in(said: &[Said], place: Place) -> Vec<(String, Kind)> {
+/// A sentence that holds beyond the turn.
+struct Stated {
+    text: String,
+    kind: Kind,
+    /// It answers the question before.
+    answers: bool,
+}
+
+/// The sentences that hold beyond the turn.
+fn rules_in(said: &[Said], place: Place, answers: bool) -> Vec<Stated> {
     // Each sentence, and whether the next one underlines it.
-    let mut all: Vec<(Said, bool)> = Vec::new();
+    let mut all: Vec<Said> = Vec::new();
+    let mut underlined: Vec<usize> = Vec::new();
     for one in said {
         for part in parts(&one.text) {
-            let text = collapse_spaces(without_lead(part));
-            match all.last_mut().filter(|_| underlines(&text)) {
-                Some(last) => last.1 = true,
-                None => all.push((Said { text, ..one.clone() }, false)),
+            let text = collapse_spaces(part);
+            match all.len().checked_sub(1).filter(|_| underlines(&text)) {
+                Some(last) => underlined.push(last),
+                None => all.push(Said { text, ..one.clone() }),
             }
         }
     }
-    let rules = all.into_iter().enumerate().filter_map(|(nth, (part, is_underlined))| {
+    let kinds = stated(&all, place, answers);
+    let stated = (0..).zip(all).zip(kinds).filter_map(|((nth, part), kind)| {
+        let is_stressed = underlined.contains(&nth) && !is_question(&part.text);
         let is_property = || place == Place::First && nth > 0 && is_property(&part.text);
-        let is_stressed = is_underlined && !is_question(&part.text);
-        let kind = match is_stressed {
-            true => Kind::Rule,
-            false => rule(&part, place).or_else(|| is_property().then_some(Kind::Rule))?,
+        let kind = match kind {
+            Some(Kind::Said) | None if is_stressed || is_property() => Kind::Rule,
+            kind => kind?,
         };
-        Some((part.text, kind))
+        Some(Stated { text: part.text, kind, answers: nth == 0 && answers })
     });
-    rules.take(MAX_RULES).collect()
+    stated.take(MAX_RULES).collect()
 }
 
 /// Whether each sentence states a rule.
-pub fn are_rules(said: &[Said], place: Place) -> Vec<bool> {
-    let rules = rules_in(said, place);
+pub fn are_rules(said: &[Said], place: Place, answers: bool) -> Vec<bool> {
+    let rules = rules_in(said, place, answers);
     let is_rule = |said: &Said| {
         let text = collapse_spaces(&said.text);
         !rules.is_empty() && underlines(&text)
-            || rules.iter().any(|(rule, kind)| {
-                *kind == Kind::Rule
-                    && rule.len() * 5 >= text.len() * 4
-                    && (text.ends_with(rule.as_str()) || rule.starts_with(&text))
+            || rules.iter().any(|rule| {
+                rule.kind == Kind::Rule
+                    && rule.text.len() * 5 >= text.len() * 4
+                    && (text.ends_with(rule.text.as_str()) || rule.text.starts_with(&text))
             })
     };
     said.iter().map(is_rule).collect()
@@ -173,17 +194,6 @@ pub fn are_rules(said: &[Said], place: Place) -> Vec<bool> {
 /// at points before a space already, so only semicolons remain.
 fn parts(sentence: &str) -> Vec<&str> {
     sentence.split("; ").map(str::trim).filter(|part| !part.is_empty()).collect()
-}
-
-/// The text without a leading conjunction.
-fn without_lead(text: &str) -> &str {
-    let text = ["yes, ", "Yes, ", "ok, ", "Ok, ", "OK, "]
-        .iter()
-        .find_map(|lead| text.strip_prefix(lead))
-        .unwrap_or(text);
-    let leads =
-        ["and ", "And ", "also, ", "Also, ", "but ", "But ", "oh and ", "Oh and ", "und ", "Und "];
-    leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text)
 }
 
 /// A rule without the words around it: `Bitte merk dir: nur Tabs` is `Nur Tabs`.
@@ -210,7 +220,7 @@ fn rule_text(sentence: &str) -> String {
     const TAILS: [&str; 9] =
         [" though", " please", " pls", " bitte", ", ok", ", okay", ", thanks", ", thx", ", danke"];
     let whole = sentence.trim_end_matches(['.', '。']);
-    let mut text = whole;
+    let mut text = without_leads(whole);
     while let Some(rest) = LEADS.iter().find_map(|lead| strip_start(text, lead)) {
         text = rest.trim_start();
     }
