@@ -13,6 +13,7 @@
 //! and must not panic, even for truncated or arbitrary texts.
 
 mod claims;
+mod forms;
 mod grounded;
 mod labels;
 mod markers;
@@ -47,7 +48,7 @@ pub fn turn(batch: &ParsedBatch, evidence: &Evidence) -> Option<Turn> {
     // For other causes, the text is not a message of the assistant.
     let said = stop.last_assistant_message.as_deref().filter(|_| stop.cause == Cause::Stop);
     let message = Message::read(said.unwrap_or_default());
-    Some(turn::of(batch, stop, evidence.clone(), &message, Author::Assistant))
+    Some(turn::of(batch, stop, evidence.clone(), message, Author::Assistant))
 }
 
 /// The turn that the batch ends, as a model summarizes it.
@@ -58,7 +59,7 @@ pub fn turn_of_summary(
 ) -> Option<Turn> {
     let stop = stop(batch)?;
     let message = Message::read(&turn::as_message(summary));
-    let mut turn = turn::of(batch, stop, evidence.clone(), &message, Author::Model);
+    let mut turn = turn::of(batch, stop, evidence.clone(), message, Author::Model);
     if turn::is_vague(&turn.request) && !summary.request.trim().is_empty() {
         turn.title.clone_from(&summary.request);
     }
