@@ -13,6 +13,8 @@ pub const SESSIONS: usize = 8;
 /// Fewer for some kinds.
 const QUESTION_SESSIONS: usize = 3;
 const FAILURE_SESSIONS: usize = 5;
+/// What was only said in prose.
+const SAID_SESSIONS: usize = 5;
 /// Older ends than this, counted back from the project's newest turn, are history too.
 const MAX_AGE_DAYS: i64 = 60;
 const DAY: i64 = 86_400_000;
@@ -133,12 +135,26 @@ impl<'a> Later<'a> {
             }
             _ => None,
         };
-        // A sentence alone is weak evidence once work went on. So is a report, and what a machine lacked.
-        let is_weak = *said || matches!(kind, OpenKind::Complaint | OpenKind::Blocked);
-        let is_past = is_weak && self.is_changed;
+        // A sentence alone is weak evidence once its work went on. So is a report, and what a machine lacked,
+        // once any work did.
+        let is_past = match kind {
+            OpenKind::Complaint | OpenKind::Blocked => self.is_changed,
+            _ => *said && (self.n_of_user >= SAID_SESSIONS || self.touches(end)),
+        };
         let past = || self.is_past(limit).or(is_past.then_some(Reason::Old));
         let went_on = || goes_on().map(|(later, _)| Reason::WentOn(later.id()));
         self.done(end).or_else(went_on).or_else(past)
+    }
+
+    /// Whether a later session of the user that changed something changed one of the end's files, or speaks of
+    /// the end.
+    fn touches(&self, end: &End) -> bool {
+        self.sessions.iter().filter(|(later, _)| later.by_user && later.has_change()).any(
+            |(later, words)| {
+                files_changed_again(later, end.session) > 0
+                    || has_share(end.rare.common(words), &end.rare, SPOKEN_OF)
+            },
+        )
     }
 
     fn is_past(&self, limit: usize) -> Option<Reason> {

@@ -140,13 +140,20 @@ fn what_is_not_told_any_more_has_a_reason() {
 }
 
 #[test]
-fn a_sentence_is_left_only_until_work_goes_on() {
+fn a_sentence_is_left_only_until_its_work_goes_on() {
     let said = Open { said: true, ..open(1, OpenKind::ForUser, "Renew the certificate") };
-    let first = session(1, &["a b"], vec![said]);
+    let mut first = session(1, &["a b"], vec![said]);
     let mut later = session(2, &["Translate the help page"], vec![]);
     check(&[&later, &first], &[("Renew the certificate", 1)]);
     later.commits = vec![CommitMade::default()];
+    check(&[&later, &first], &[("Renew the certificate", 1)]);
+    let file = |path: &str| vec![FileChange { path: path.into(), ..FileChange::default() }];
+    (first.files, later.files) = ([file("a.rs"), file("b.rs")].concat(), file("a.rs"));
     check(&[&later, &first], &[]);
+    later.files = file("help.md");
+    check(&[&later, &first], &[("Renew the certificate", 1)]);
+    check(&[&later, &later, &later, &later, &first], &[("Renew the certificate", 4)]);
+    check(&[&later, &later, &later, &later, &later, &first], &[]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod case;
 mod chains;
 /// Decisions that users change in their own words.
 mod changed_decisions;
+/// What sentences of final messages become.
+mod final_messages;
 /// Compact events as the payloads of Claude Code's hooks.
 mod payload;
 /// The git repository of a case.

@@ -30,6 +30,9 @@ pub struct Recorded {
     /// What is kept of the words of users.
     #[serde(default)]
     statements: BTreeMap<String, f64>,
+    /// What sentences of final messages become.
+    #[serde(default)]
+    messages: BTreeMap<String, f64>,
 }
 
 fn path() -> PathBuf {
@@ -70,12 +73,19 @@ impl Recorded {
         higher_is_better: bool,
         count: Count,
     ) -> Option<String> {
-        let recorded = self.recall(figure);
-        is_worse(Some(higher_is_better), count, recorded).then(|| {
-            let [share, recorded] =
-                [count.share(), recorded].map(|share| share.map_or("-".to_owned(), rounded));
-            format!("recall {figure}: {share}, recorded {recorded}")
-        })
+        worse_than(self.recall(figure), higher_is_better, count)
+            .map(|worse| format!("recall {figure}: {worse}"))
+    }
+
+    /// The same for a figure of [`crate::final_messages`].
+    pub fn worse_message(
+        &self,
+        figure: &str,
+        higher_is_better: bool,
+        count: Count,
+    ) -> Option<String> {
+        worse_than(self.messages.get(figure).copied(), higher_is_better, count)
+            .map(|worse| format!("final messages {figure}: {worse}"))
     }
 
     /// The figures that are worse than the recorded ones, one sentence each.
@@ -117,18 +127,21 @@ impl Recorded {
 
     /// A sentence if a figure of [`crate::statements`] is worse than the recorded one.
     pub fn worse_statement(&self, figure: &str, count: Count) -> Option<String> {
-        let recorded = self.statements.get(figure).copied();
-        is_worse(Some(true), count, recorded).then(|| {
-            let [share, recorded] =
-                [count.share(), recorded].map(|share| share.map_or("-".to_owned(), rounded));
-            format!("statements {figure}: {share}, recorded {recorded}")
-        })
+        let worse = worse_than(self.statements.get(figure).copied(), true, count)?;
+        Some(format!("statements {figure}: {worse}"))
     }
 
     /// Writes the figures of [`crate::statements`].
     pub fn write_statements(&mut self, shares: &[(String, Option<f64>)]) {
-        let share = |(name, share): &(String, Option<f64>)| Some((name.clone(), (*share)?));
-        self.statements = shares.iter().filter_map(share).collect();
+        let shares = shares.iter().map(|(name, share)| (name.as_str(), *share));
+        self.statements = shares_of(&shares.collect::<Vec<_>>());
+        self.write_file();
+    }
+
+    /// The same for the figures of [`crate::final_messages`].
+    pub fn write_messages(&mut self, shares: &[(String, Option<f64>)]) {
+        let shares = shares.iter().map(|(name, share)| (name.as_str(), *share));
+        self.messages = shares_of(&shares.collect::<Vec<_>>());
         self.write_file();
     }
 
@@ -141,12 +154,24 @@ impl Recorded {
         write_table(&mut text, "tune", &of_figures(&self.tune));
         write_table(&mut text, "test", &of_figures(&self.test));
         write_table(&mut text, "first_agent", &of_figures(&self.first_agent));
-        let recall = self.recall.iter().map(|(name, share)| (name.as_str(), *share));
-        write_table(&mut text, "recall", &recall.collect::<Vec<_>>());
-        let statements = self.statements.iter().map(|(name, share)| (name.as_str(), *share));
-        write_table(&mut text, "statements", &statements.collect::<Vec<_>>());
+        for (table, shares) in [
+            ("recall", &self.recall),
+            ("statements", &self.statements),
+            ("messages", &self.messages),
+        ] {
+            let shares = shares.iter().map(|(name, share)| (name.as_str(), *share));
+            write_table(&mut text, table, &shares.collect::<Vec<_>>());
+        }
         fs::write(path(), text).unwrap();
     }
+}
+
+fn worse_than(recorded: Option<f64>, higher_is_better: bool, count: Count) -> Option<String> {
+    is_worse(Some(higher_is_better), count, recorded).then(|| {
+        let [share, recorded] =
+            [count.share(), recorded].map(|share| share.map_or("-".to_owned(), rounded));
+        format!("{share}, recorded {recorded}")
+    })
 }
 
 fn is_worse(higher_is_better: Option<bool>, count: Count, recorded: Option<f64>) -> bool {

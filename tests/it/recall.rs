@@ -223,7 +223,11 @@ fn a_line_about_a_session_gives_only_the_turn_that_it_tells() {
     talk(&w, "old", &[cache, ORDERS, ("Thanks, that helps", "You are welcome.")]);
     for (session, name) in [("second", "mailer"), ("third", "printer")] {
         let asked = format!("Which port does the {name} of the depot listen on?");
-        talk(&w, session, &[(&asked, &format!("The {name} listens on port 7{}.", name.len()))]);
+        talk(
+            &w,
+            session,
+            &[(&asked, &format!("It is set in `{name}.toml`: port 7{}.", name.len()))],
+        );
     }
     let start = block(&w.hook(&start(&w, "new")), "SessionStart");
     let earlier: String =

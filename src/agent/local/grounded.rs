@@ -8,6 +8,7 @@ use super::labels::{Heading, Label, heading};
 use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
 use super::message::inline::has_question;
+use super::message_forms::{Form, Setting, form};
 use super::phrases::words;
 use crate::memory::{Block, BlockKind, CommitMade, Evidence, Outcome};
 use crate::text::sentences_of_prose as sentences;
@@ -48,12 +49,16 @@ impl<'a> Grounds<'a> {
         !claims::only_tells_checks(line) && self.names_change(line)
     }
 
+    /// A line that only names it must not deny anything: `` `load.rs` does not read it ``.
     fn names_change(&self, line: &str) -> bool {
+        claims::tells_change(line) || self.names(line) && !Marked::read(line).has(Mark::Not)
+    }
+
+    fn names(&self, line: &str) -> bool {
         const HASH: usize = 7;
         let is_commit =
             |commit: &CommitMade| commit.hash.get(..HASH).is_some_and(|short| line.contains(short));
-        claims::tells_change(line)
-            || self.names.iter().any(|name| line.contains(name))
+        self.names.iter().any(|name| line.contains(name))
             || self.commits.iter().any(is_commit)
             || words(line).iter().any(|word| self.counts.contains(word))
     }
@@ -63,50 +68,68 @@ impl<'a> Grounds<'a> {
 #[derive(Debug, Default, PartialEq)]
 pub struct Split {
     pub done: Vec<Block>,
-    /// Explanations, and how it was before.
+    /// Explanations, how it was before, what is left, offers.
     pub background: Vec<Block>,
+    /// Why something was wrong.
+    pub cause: Vec<Block>,
 }
 
-/// Separates what was done from what is said beside it. Lists and tables stay whole, unless their
-/// lead-in only guesses. A message often begins with its result in the present tense, so its first sentence
-/// counts if it names something. If no sentence is borne out, all of them stay. A line about checks that
-/// the evidence has is left out beside others.
-pub fn split(body: Vec<Block>, grounds: &Grounds<'_>) -> Split {
-    let tells = |line: &str| {
-        let marked = Marked::read(line);
-        ![Mark::Former, Mark::Expected, Mark::Boast].iter().any(|mark| marked.has(*mark))
-    };
+/// Separates what was done from what is said beside it, by the forms of the lines. A paragraph's line
+/// counts if it is borne out. A message often begins with its result in the present tense, so its first
+/// sentence counts if it names something. Where something was wrong, what stands before the first change is
+/// the cause. If no sentence is borne out, the first result stays. A line about
+/// checks that the evidence has is left out beside others.
+pub fn split(body: Vec<Block>, grounds: &Grounds<'_>, setting: Setting) -> Split {
+    let form_of = |line: &str| form(&Marked::read(line), setting);
     let mut split = Split::default();
     let first = first_line(&body);
     let counts = |block: &Block, line: &String| {
-        tells(line) && (grounds.bear(line) || is_result(line, block, &first))
+        form_of(line) == Form::Plain && (grounds.bear(line) || is_result(line, block, &first))
     };
     let is_borne = |block: &Block| {
         block.kind != BlockKind::Paragraph || block.lines.iter().any(|line| counts(block, line))
     };
     let any = body.iter().any(is_borne);
+    let mut is_before = setting.repairs
+        && body.iter().flat_map(|block| &block.lines).any(|line| claims::tells_change(line));
+    let is_plain = |line: &&String| form_of(line) == Form::Plain;
+    let first_plain = body.iter().flat_map(|block| &block.lines).find(is_plain).cloned();
     for mut block in body {
-        if any && grounds.has_passed && block.kind == BlockKind::Paragraph {
+        let is_paragraph = block.kind == BlockKind::Paragraph;
+        if any && grounds.has_passed && is_paragraph {
             block.lines.retain(|line| !claims::only_tells_checks(line));
         }
-        let (told, beside): (Vec<String>, Vec<String>) = match block.kind {
-            BlockKind::Paragraph => block
-                .lines
-                .iter()
-                .cloned()
-                .partition(|line| if any { counts(&block, line) } else { tells(line) }),
-            BlockKind::List | BlockKind::Table if tells(&block.lead_in) => {
-                (block.lines.clone(), Vec::new())
-            }
-            BlockKind::List | BlockKind::Table => (Vec::new(), block.lines.clone()),
-        };
-        for (lines, to) in [(told, &mut split.done), (beside, &mut split.background)] {
+        let is_guessed = !is_paragraph && form_of(&block.lead_in) != Form::Plain;
+        let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+        for line in block.lines.clone() {
+            is_before &= !claims::tells_change(&line);
+            let to = match form_of(&line) {
+                Form::Plain if is_before && is_paragraph => 2,
+                Form::Cause if is_paragraph || Marked::read(&line).has(Mark::Cause) => 2,
+                Form::Cause if claims::tells_change(&line) => 0,
+                Form::Cause => 1,
+                Form::Plain if is_guessed => 1,
+                Form::Plain if is_paragraph && any && !counts(&block, &line) => 1,
+                Form::Plain if !any && Some(&line) != first_plain.as_ref() => 1,
+                Form::Plain if !is_paragraph && denies(&line) => 1,
+                Form::Plain => 0,
+                _ => 1,
+            };
+            parts[to].push(line);
+        }
+        let to = [&mut split.done, &mut split.background, &mut split.cause];
+        for (lines, to) in parts.into_iter().zip(to) {
             if !lines.is_empty() {
                 to.push(Block { lines, ..block.clone() });
             }
         }
     }
     split
+}
+
+/// Whether it denies something, and does not say that something was changed.
+fn denies(line: &str) -> bool {
+    Marked::read(line).has(Mark::Not) && !claims::tells_change(line)
 }
 
 /// Whether a line is the result in the author's eyes: it begins the message and names something in code
@@ -244,7 +267,7 @@ mod tests {
         let evidence = evidence();
         let grounds = Grounds::of(&evidence);
         let split = |lines: &[&str]| {
-            let split = split(vec![paragraph(lines)], &grounds);
+            let split = split(vec![paragraph(lines)], &grounds, Setting::default());
             [split.done, split.background]
                 .map(|blocks| blocks.into_iter().flat_map(|block| block.lines).collect::<Vec<_>>())
         };
@@ -260,7 +283,7 @@ mod tests {
         let [done, background] = split(&["`eur()` formats cents.", "The sheet is read now."]);
         assert_eq!((done.len(), background.len()), (2, 0), "a message begins with its result");
         let [done, background] = split(&["The dog barks.", "The cat sleeps."]);
-        assert_eq!((done.len(), background.len()), (2, 0), "better an explanation than nothing");
+        assert_eq!((done.len(), background.len()), (1, 1), "better an explanation than nothing");
     }
 
     #[test]
@@ -269,7 +292,7 @@ mod tests {
         let check = CheckRun { counts: "4 passed".into(), ..check };
         let evidence = Evidence { checks: vec![check], ..evidence() };
         let grounds = Grounds::of(&evidence);
-        let split = |lines: &[&str]| split(vec![paragraph(lines)], &grounds);
+        let split = |lines: &[&str]| split(vec![paragraph(lines)], &grounds, Setting::default());
         for lines in [
             ["`--dropped PATH` writes the dropped rows.", "4 tests pass."],
             ["`--json` gibt ein Array von Objekten aus.", "4 Tests bestanden."],
@@ -285,7 +308,8 @@ mod tests {
         assert_eq!(split(&["All 4 tests pass."]).done, [paragraph(&["All 4 tests pass."])]);
         let labelled = Block { heading: "Done".into(), ..paragraph(&["The rows are lazy."]) };
         let body = vec![paragraph(&["Here is more.", "It is read now."]), labelled.clone()];
-        assert_eq!(super::split(body, &grounds).done[1], labelled);
+        let split = super::split(body, &grounds, Setting::default());
+        assert_eq!(split.done.get(1), Some(&labelled), "{split:?}");
     }
 
     #[test]

@@ -61,6 +61,31 @@ rows! {
     Expected = "expected",
     /// Praise of the own work: `everything works`, `ready to merge`.
     Boast = "boast",
+    /// The assistant did not do it: `I did not`, `I left`.
+    NotMe = "not_me",
+    /// It is not done, or put off: `not yet`, `for now`.
+    Undone = "undone",
+    /// A ban: `don't`, `never`.
+    Forbid = "forbid",
+    /// What a ban or an order waits for: `until`, `before`.
+    Until = "until",
+    /// The work cannot go on: `I have no access`.
+    Blocked = "blocked",
+    /// It is as before: `still`. What `Fine` says may be so.
+    Still = "still",
+    Fine = "fine",
+    /// What names a cause: `came from`, `due to`.
+    Cause = "cause",
+    /// What joins a cause and its effect: `because`, `so`.
+    Because = "because",
+    /// A verb in the past: `was`.
+    Past = "past",
+    /// A request reports that something is wrong: `fix`, `error`.
+    Repair = "repair",
+    /// A question without a question mark begins so: `how`.
+    Asks = "asks",
+    /// A denial that leaves nothing undone: `found no`, `no longer`.
+    Untold = "untold",
     /// A part of a plan: `phase`, `ticket`. This mark and those below also stand in code.
     Unit = "unit",
     Test = "test",
@@ -128,7 +153,7 @@ impl<'a> Marked<'a> {
     }
 
     /// Whether a mark says more than that work is not pushed or committed.
-    fn has_beyond_git(&self, mark: Mark) -> bool {
+    pub fn says_beyond_git(&self, mark: Mark) -> bool {
         let is_git = |found: &Found<Mark>| {
             self.all(Mark::Unpublished).any(|git| git.start < found.end && found.start < git.end)
         };
@@ -137,12 +162,12 @@ impl<'a> Marked<'a> {
 
     /// Whether it states what is left.
     pub fn states(&self) -> bool {
-        self.has_beyond_git(Mark::Stated)
+        self.says_beyond_git(Mark::Stated)
     }
 
     /// Whether it names something that was left undone without being asked to.
     pub fn defers(&self) -> bool {
-        self.has_beyond_git(Mark::Deferred) && !self.has(Mark::Requested) && self.names_something()
+        self.says_beyond_git(Mark::Deferred) && !self.has(Mark::Requested) && self.names_something()
     }
 
     /// Whether something must be done and nobody is named: `X must also be verified`.
@@ -186,11 +211,14 @@ impl<'a> Marked<'a> {
         self.begins(Mark::If) || self.has(Mark::Offer) || self.is_question()
     }
 
+    /// Whether the sentence, or what follows its first connecting words, begins with a condition.
+    pub fn begins_with_condition(&self) -> bool {
+        self.begins(Mark::If) || self.at(self.connected(0), Mark::If).is_some()
+    }
+
     /// Whether it only depends: a condition, an option, an offer, a question.
     pub fn is_open(&self) -> bool {
-        self.is_offered()
-            || self.at(self.connected(0), Mark::If).is_some()
-            || self.has(Mark::Hypothetical)
+        self.is_offered() || self.begins_with_condition() || self.has(Mark::Hypothetical)
     }
 
     /// Whether the sentence, or a clause of it after a condition of time, begins with a verb of this
@@ -218,6 +246,20 @@ impl<'a> Marked<'a> {
             clause_before = at;
             (timed || connected > at) && order(connected)
         }) || timed && self.has_other_script(mark)
+    }
+
+    /// Whether it has a verb in the past. `It is requested` has none.
+    pub fn is_past(&self) -> bool {
+        const NOW: [&str; 7] = ["is", "are", "be", "being", "gets", "get", "now"];
+        let is_now =
+            |at: usize| self.words.get(at).is_some_and(|word| NOW.contains(&word.as_str()));
+        self.all(Mark::Past).any(|found| !found.start.checked_sub(1).is_some_and(is_now))
+    }
+
+    /// Whether a clause begins at this word, or its connecting words end there.
+    pub fn begins_clause_at(&self, word: usize) -> bool {
+        let begins = |at: usize| at == word || self.connected(at) == word;
+        begins(0) || self.clauses().into_iter().any(begins)
     }
 
     /// Whether the verb before word `at` is a noun instead: `Test coverage is`, `Open issues were`,

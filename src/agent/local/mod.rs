@@ -13,12 +13,12 @@
 //! and must not panic, even for truncated or arbitrary texts.
 
 mod claims;
-mod forms;
 mod grounded;
 mod labels;
 mod markers;
 mod marks;
 mod message;
+mod message_forms;
 mod phrases;
 mod prompt;
 mod question;
@@ -34,6 +34,7 @@ mod steps_tests;
 mod titles;
 mod turn;
 mod turn_prompts;
+mod user_forms;
 mod user_words;
 
 use crate::activity::ParsedBatch;
@@ -49,7 +50,7 @@ pub fn turn(batch: &ParsedBatch, evidence: &Evidence) -> Option<Turn> {
     // For other causes, the text is not a message of the assistant.
     let said = stop.last_assistant_message.as_deref().filter(|_| stop.cause == Cause::Stop);
     let message = Message::read(said.unwrap_or_default());
-    Some(turn::of(batch, stop, evidence.clone(), &message, Author::Assistant))
+    Some(turn::of(batch, stop, evidence.clone(), message, Author::Assistant))
 }
 
 /// The turn that the batch ends, as a model summarizes it.
@@ -60,7 +61,7 @@ pub fn turn_of_summary(
 ) -> Option<Turn> {
     let stop = stop(batch)?;
     let message = Message::read(&turn::as_message(summary));
-    let mut turn = turn::of(batch, stop, evidence.clone(), &message, Author::Model);
+    let mut turn = turn::of(batch, stop, evidence.clone(), message, Author::Model);
     if turn::is_vague(&turn.request) && !summary.request.trim().is_empty() {
         turn.title.clone_from(&summary.request);
     }

@@ -6,6 +6,7 @@
 //!
 //! - `root cause`: these words in a row
 //! - `gerek*`: a word that begins so
+//! - `*medim`: a longer word that ends so
 //! - `hat … gemacht`: up to eight words between
 //! - `^remember`: at the beginning of the text
 //! - `next steps+`: in a heading, more words may follow
@@ -46,6 +47,8 @@ pub struct Phrases<R> {
     whole: HashMap<String, Vec<Phrase<R>>>,
     /// Phrases whose first word has a `*`, by first character.
     begun: HashMap<char, Vec<Phrase<R>>>,
+    /// Phrases whose first word is an ending, by its last character.
+    ended: HashMap<char, Vec<Phrase<R>>>,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ struct Phrase<R> {
 enum Part {
     Word(String),
     Beginning(String),
+    Ending(String),
     Gap,
 }
 
@@ -82,7 +86,8 @@ impl<R: Copy> Phrases<R> {
     /// Reads a table. `row` gives the row of a name. A line with an unknown name is skipped; the tests
     /// of each table check that there is none.
     pub fn read(table: &str, row: impl Fn(&str) -> Option<R>) -> Phrases<R> {
-        let mut phrases = Phrases { whole: HashMap::new(), begun: HashMap::new() };
+        let mut phrases =
+            Phrases { whole: HashMap::new(), begun: HashMap::new(), ended: HashMap::new() };
         for line in table.lines().skip(1) {
             let mut cells = line.split('\t');
             let Some(row) = cells.next().and_then(&row) else { continue };
@@ -100,6 +105,9 @@ impl<R: Copy> Phrases<R> {
         for word in text.split_whitespace() {
             match (word, word.strip_suffix('*')) {
                 ("…", _) => parts.push(Part::Gap),
+                _ if word.len() > 1 && word.starts_with('*') => {
+                    parts.extend(tokens(&word[1..]).into_iter().next().map(Part::Ending));
+                }
                 (_, Some(stem)) => {
                     parts.extend(tokens(stem).into_iter().map(Part::Word));
                     if let Some(Part::Word(last)) = parts.pop() {
@@ -115,6 +123,10 @@ impl<R: Copy> Phrases<R> {
                 let Some(first) = word.chars().next() else { return };
                 self.begun.entry(first).or_default()
             }
+            Some(Part::Ending(word)) => {
+                let Some(last) = word.chars().next_back() else { return };
+                self.ended.entry(last).or_default()
+            }
             Some(Part::Gap) | None => return,
         };
         phrases.push(Phrase { row, language, parts, begins, open });
@@ -129,7 +141,8 @@ impl<R: Copy> Phrases<R> {
         let word = text.get(at).map(String::as_str).unwrap_or_default();
         let whole = self.whole.get(word).into_iter().flatten();
         let begun = word.chars().next().and_then(|first| self.begun.get(&first));
-        let all = whole.chain(begun.into_iter().flatten());
+        let ended = word.chars().next_back().and_then(|last| self.ended.get(&last));
+        let all = whole.chain(begun.into_iter().chain(ended).flatten());
         all.filter(move |phrase| at == 0 || !phrase.begins).filter_map(move |phrase| {
             let end = matches(&phrase.parts, text, at)?;
             let Phrase { row, language, open, .. } = *phrase;
@@ -151,7 +164,10 @@ fn matches(parts: &[Part], text: &[String], at: usize) -> Option<usize> {
     match part {
         Part::Word(want) if word == want => matches(rest, text, at + 1),
         Part::Beginning(want) if word.starts_with(want.as_str()) => matches(rest, text, at + 1),
-        Part::Word(_) | Part::Beginning(_) => None,
+        Part::Ending(want) if word.len() > want.len() && word.ends_with(want.as_str()) => {
+            matches(rest, text, at + 1)
+        }
+        Part::Word(_) | Part::Beginning(_) | Part::Ending(_) => None,
         Part::Gap => (at..=at + MAX_GAP).find_map(|at| matches(rest, text, at)),
     }
 }
@@ -292,6 +308,8 @@ mod tests {
     fn phrases_match_whole_words() {
         assert_eq!(found("next step", "The next step, and next steps"), [(1, 3)]);
         assert_eq!(found("gerek*", "Bunu yapmanız gerekiyor"), [(2, 3)]);
+        assert_eq!(found("não *ei", "Não testei, não sei, ei"), [(0, 2), (3, 5)]);
+        assert_eq!(found("*medim", "Test etmedim"), [(1, 2)]);
         assert_eq!(found("需要", "你需要设置"), [(1, 3)]);
         assert_eq!(found("habe … gemacht", "ich habe das alles gemacht"), [(1, 5)]);
         assert_eq!(found("a … b", "a x x x x x x x x x b"), []);

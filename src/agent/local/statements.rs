@@ -4,10 +4,10 @@
 //! Some forms are sure (`rules`). For all others, the points of a sentence decide (`forms`), and it has a
 //! part of those of the sentence beside it: `they have Chromebooks, so browser only`.
 
-use super::forms::{Around, points};
 use super::message::inline::is_question;
 use super::prompt::Said;
 use super::rules::{Kind, Place, is_labelled, rule};
+use super::user_forms::{Around, points};
 
 /// Points from which a sentence is a rule, and from which it is told for some sessions. What the session is
 /// about is no rule, and its title tells it.

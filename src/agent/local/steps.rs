@@ -4,10 +4,12 @@
 //! something is left. Offers, conditions and descriptions are no steps.
 
 use super::labels::{Heading, Label, split_label};
+use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
 use super::message::Part;
 use super::message::budget::cut;
 use super::message::inline::without_colon;
+use super::message_forms::{Form, Setting, form};
 use crate::memory::{Evidence, Step, StepKind, TaskState};
 use crate::text::sentences_of_prose as sentences;
 
@@ -17,7 +19,7 @@ const MAX_CHARS: usize = 240;
 
 /// How far from the end of the message a step without a heading may stand, in sentences. A list or
 /// table counts as one.
-const NEAR: usize = 8;
+const NEAR: usize = 11;
 const VERY_NEAR: usize = 4;
 
 /// Steps that say the same: so many of the words of the shorter one stand in the other, in percent.
@@ -31,8 +33,7 @@ pub struct Found {
 }
 
 /// The steps that the message states, in its order.
-pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
-    let worked = evidence.tool_uses > 0 || evidence.has_change();
+pub fn stated(parts: &[Part], setting: Setting) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let sizes = parts.iter().map(|part| if is_listed(part) { 1 } else { part.lines.len() });
     let mut from_end: usize = sizes.sum();
@@ -44,7 +45,7 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
         if part.label() == Some(Label::Next) {
             announced(part, at, &mut found);
         } else if is_listed(part) {
-            listed(part, at, from_end, &mut found);
+            listed(part, at, from_end, setting, &mut found);
         } else {
             for (line, text) in part.lines.iter().enumerate() {
                 let from_end = from_end + part.lines.len() - 1 - line;
@@ -53,7 +54,7 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
                     .lines
                     .get(line + 1)
                     .is_some_and(|next| Marked::read(&next.text).has(Mark::Handoff));
-                if let Some(kind) = said(part, &marked, from_end, worked, handed) {
+                if let Some(kind) = said(part, &marked, from_end, setting, handed) {
                     let text = match kind {
                         StepKind::ForUser => with_subject(part, line, &marked),
                         StepKind::Stated if points_back(&marked) => {
@@ -61,8 +62,10 @@ pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
                         }
                         _ => text.text.clone(),
                     };
-                    let step = Step { said: true, ..step(&text, kind) };
-                    found.push(Found { step, at: (at, line) });
+                    for text in halves(&text, setting) {
+                        let step = Step { said: true, ..step(text, kind) };
+                        found.push(Found { step, at: (at, line) });
+                    }
                 }
             }
         }
@@ -83,6 +86,29 @@ fn with_subject(part: &Part, line: usize, marked: &Marked<'_>) -> String {
             format!("{before} {}", marked.text)
         }
         _ => marked.text.to_owned(),
+    }
+}
+
+/// The two statements of `X is not covered, and Y has no test`, else the whole text.
+fn halves(text: &str, setting: Setting) -> Vec<&str> {
+    const JOINTS: [&str; 6] = [", and ", ", und ", ", et ", ", y ", ", e ", ", и "];
+    let is_left = |half: &str| form(&Marked::read(half), setting) == Form::Undone;
+    let split = JOINTS.iter().find_map(|joint| text.split_once(joint));
+    match split.filter(|(first, second)| is_left(first) && is_left(second)) {
+        Some((first, second)) => vec![first, second],
+        None => vec![text],
+    }
+}
+
+/// The text without the answer that stands before it: `Yes: the push is still refused`.
+fn without_reply(text: &str) -> &str {
+    let is_reply = |head: &str| {
+        let head = Text::new(head);
+        [Marker::Yes, Marker::No].iter().any(|marker| head.is(*marker))
+    };
+    match text.split_once([':', ',']).filter(|(head, _)| is_reply(head)) {
+        Some((_, rest)) if !rest.trim().is_empty() => rest.trim_start(),
+        _ => text,
     }
 }
 
@@ -111,9 +137,8 @@ fn with_sentence_before(part: &Part, line: usize) -> String {
 
 /// All steps: those of the message, then open tasks of the client's list and steps of plans that were
 /// not begun.
-pub fn steps(parts: &[Part], evidence: &Evidence) -> Vec<Step> {
-    let mut steps: Vec<Step> =
-        stated(parts, evidence).into_iter().map(|found| found.step).collect();
+pub fn steps(parts: &[Part], evidence: &Evidence, setting: Setting) -> Vec<Step> {
+    let mut steps: Vec<Step> = stated(parts, setting).into_iter().map(|found| found.step).collect();
     let open = |state| evidence.tasks.iter().filter(move |task| task.state == state);
     // Clients often leave the last item as started when the work is done and told.
     let told = !parts.is_empty() && steps.is_empty() && evidence.has_change();
@@ -157,16 +182,20 @@ fn announced(part: &Part, at: usize, found: &mut Vec<Found>) {
 
 /// The steps of another list: items whose boxes are empty, all items if the lead-in says that the user
 /// has to do them, else items that do so themselves.
-fn listed(part: &Part, at: usize, from_end: usize, found: &mut Vec<Found>) {
+fn listed(part: &Part, at: usize, from_end: usize, setting: Setting, found: &mut Vec<Found>) {
     let lead = Marked::read(&part.lead_in);
-    let for_user = from_end <= NEAR && !is_silent(part) && lead.has(Mark::Must) && !lead.is_open();
+    let is_told = from_end <= NEAR && !is_silent(part);
+    let for_user = is_told && lead.has(Mark::Must) && !lead.is_open();
+    let is_left =
+        setting.lists_left || is_told && setting.worked && form(&lead, setting) == Form::Undone;
     for (line, text) in part.lines.iter().enumerate() {
         // In a list of changes, an order may be the name of one.
-        let said = || said(part, &Marked::read(&text.text), from_end, false, false);
+        let said = || said(part, &Marked::read(&text.text), from_end, setting, false);
         let step = match text.ticked {
             Some(true) => None,
             Some(false) => Some(step(&text.text, StepKind::Stated)),
             None if for_user => Some(step(&with_lead(part, &text.text), StepKind::ForUser)),
+            None if is_left => Some(step(&text.text, StepKind::Stated)),
             None => said().map(|kind| Step { said: true, ..step(&text.text, kind) }),
         };
         found.extend(step.map(|step| Found { step, at: (at, line) }));
@@ -195,7 +224,7 @@ fn said(
     part: &Part,
     marked: &Marked<'_>,
     from_end: usize,
-    worked: bool,
+    setting: Setting,
     handed: bool,
 ) -> Option<StepKind> {
     if from_end > NEAR || is_silent(part) {
@@ -206,34 +235,64 @@ fn said(
     if follows && very_near {
         return Some(StepKind::FollowUp);
     }
-    if marked.is_open() {
-        return None;
+    let Setting { worked, answers, .. } = setting;
+    let names = marked.names_something();
+    match form(marked, setting) {
+        Form::Undone => {
+            let is_told = match (worked, answers) {
+                (_, true) => marked.has(Mark::NotMe),
+                (true, false) => !setting.explains || marked.has(Mark::NotMe),
+                (false, false) => very_near && (is_listed(part) || names),
+            };
+            let is_order = names && marked.orders(Mark::Imperative) || marked.must_be_handled();
+            is_told.then_some(if is_order { StepKind::ForUser } else { StepKind::Stated })
+        }
+        Form::Forbidden => {
+            (worked && (!answers || marked.has(Mark::Until))).then_some(StepKind::Stated)
+        }
+        // `I can't do that from here`: the sentence before is the step.
+        Form::Blocked => {
+            (worked && (names || !marked.has(Mark::Handoff))).then_some(StepKind::Stated)
+        }
+        Form::Due | Form::Plain | Form::Failing | Form::Guessed => {
+            for_user(part, marked, very_near, setting, handed).then_some(StepKind::ForUser)
+        }
+        Form::Offered | Form::Cause => None,
+    }
+}
+
+/// Whether the sentence leaves something to the user. An order in the answer to a question is the answer.
+fn for_user(
+    part: &Part,
+    marked: &Marked<'_>,
+    very_near: bool,
+    setting: Setting,
+    handed: bool,
+) -> bool {
+    let Setting { worked, answers, .. } = setting;
+    if marked.has(Mark::Needless) || marked.has(Mark::Usage) {
+        return false;
     }
     let names = marked.names_something();
-    let needless = marked.has(Mark::Needless) || marked.has(Mark::Usage);
-    if marked.has(Mark::Must) && !needless {
-        let does = names || !marked.has_code() && marked.has(Mark::Imperative);
-        if does && (worked || very_near && names) {
-            return Some(StepKind::ForUser);
-        }
+    let must = marked.has(Mark::Must);
+    // `You must call `init()``: a description.
+    let is_deed = names || !marked.has_code();
+    if must && is_deed && (worked || very_near && names) {
+        return true;
     }
     let handed = handed || marked.has(Mark::Handoff);
-    let is_handled = marked.must_be_handled() || handed && marked.has(Mark::Must);
-    if worked && very_near && is_handled && (names || handed) && !needless {
-        return Some(StepKind::ForUser);
+    let is_handled = marked.must_be_handled() || handed && must;
+    if worked && is_handled && (is_deed || handed) {
+        return true;
     }
-    if !worked {
-        return (very_near && (is_listed(part) || names) && marked.states())
-            .then_some(StepKind::Stated);
-    }
-    let orders = names && marked.orders(Mark::Imperative) && !marked.has(Mark::Usage);
-    if very_near && orders && part.label() != Some(Label::Test) {
-        return Some(StepKind::ForUser);
-    }
-    (very_near && (marked.states() || marked.defers())).then_some(StepKind::Stated)
+    let waits = marked.has(Mark::Until);
+    let is_reason = (answers || setting.explains) && marked.has(Mark::Because);
+    let orders = !is_reason && marked.orders(Mark::Imperative) && (is_deed || waits);
+    worked && orders && (!answers || waits) && part.label() != Some(Label::Test) && !is_listed(part)
 }
 
 fn step(text: &str, kind: StepKind) -> Step {
+    let text = without_reply(text);
     let text = if text.chars().count() > MAX_CHARS {
         // Whole sentences if one fits.
         let first = sentences(text).first().map_or(text, |first| *first);

@@ -83,6 +83,33 @@ fn what_is_said_to_be_left_is_a_step() {
 }
 
 #[test]
+fn an_order_in_an_answer_is_the_answer() {
+    let read = Evidence { tool_uses: 2, ..Evidence::default() };
+    let kinds = |request: &str, text: &str| -> Vec<String> {
+        let message = Message::read(text).to(request);
+        message.next(&read).into_iter().map(|step| step.text).collect()
+    };
+    let set = "Set `TEST_DSN` and run the tests with the tag.";
+    assert_eq!(kinds("How do I run the tests against a real database?", set), [""; 0]);
+    assert_eq!(kinds("how do i run the tests against a database", set), [""; 0]);
+    assert_eq!(kinds("Look into the failing upload", set), [set]);
+    let left = "Two things:\n\n- the rollback command\n- a progress bar";
+    assert_eq!(
+        kinds("what is left to do on the importer?", left),
+        ["the rollback command", "a progress bar"]
+    );
+}
+
+#[test]
+fn a_step_is_one_statement_without_the_answer_before_it() {
+    check(
+        "Added it.\n\nThe cart isn't saved yet, and the empty state has no test.",
+        &[(Stated, "The cart isn't saved yet"), (Stated, "the empty state has no test.")],
+    );
+    check("Added it.\n\nYes: I did not touch the docs.", &[(Stated, "I did not touch the docs.")]);
+}
+
+#[test]
 fn a_step_of_pronouns_is_told_with_the_sentence_before() {
     let links = "Symlinks werden verfolgt, eine Schleife würde den Stack sprengen.";
     let step = format!("{links} Das ist noch offen.");

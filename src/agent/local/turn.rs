@@ -29,21 +29,29 @@ pub fn of(
     batch: &ParsedBatch,
     stop: &memory::Message,
     evidence: Evidence,
-    message: &Message,
+    message: Message,
     author: Author,
 ) -> Turn {
     let request = request::request(batch);
+    let message = message.to(&request.text);
     let (ending, error_codes) = ending(stop, batch.previous.as_ref());
     let body = match author {
         Author::Assistant => message.body_beyond(&evidence, &batch.turns),
         // A model states steps in a column of their own.
         Author::Model => message.body(),
     };
-    let (cause, mut background) = grounded::split_cause(message.blocks(Label::Cause));
+    let (mut cause, mut background) = grounded::split_cause(message.blocks(Label::Cause));
     let (done, answer) = match (evidence.has_change(), author) {
         (true, Author::Assistant) => {
-            let Split { done, background: beside } = grounded::split(body, &Grounds::of(&evidence));
+            let grounds = Grounds::of(&evidence);
+            let split = grounded::split(body, &grounds, message.setting(&evidence));
+            let Split { done, background: beside, cause: told } = split;
             background.extend(beside);
+            if cause.is_empty() {
+                cause = told;
+            } else {
+                background.extend(told);
+            }
             (done, Vec::new())
         }
         (true, Author::Model) => (body, Vec::new()),
@@ -76,7 +84,7 @@ pub fn of(
         next,
         asked: message.asked(),
         closing: message.closing(&evidence),
-        claims: claims(message, &evidence, batch),
+        claims: claims(&message, &evidence, batch),
         confirmed_blockers: (0..evidence.blockers.len()).filter(is_confirmed).collect(),
         evidence: Evidence { blobs: BTreeMap::new(), ..evidence },
         head: batch.head.clone(),

@@ -1,7 +1,6 @@
 //! Rules, corrections and decisions of the user as rows of their own: what the user typed, clicked,
 //! chose or approved. They are kept in the user's words.
 
-use super::forms::without_leads;
 use super::markers::Text;
 use super::message::inline::{capitalized, is_question};
 use super::prompt::{Said, read};
@@ -10,6 +9,7 @@ use super::rules;
 use super::rules::{Kind, Place, denies, is_property, underlines};
 use super::statements::stated;
 use super::turn_prompts::{asked, is_command, prompts_of_turn};
+use super::user_forms::without_leads;
 use crate::clients::{sender, slash_command};
 use crate::memory::{
     Answer, Batch, Evidence, Message, Observation, Origin, Plan, Prompt, Refusal, Sender,

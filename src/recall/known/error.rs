@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Result};
 
-use super::{Known, KnownKind, as_stored, in_turn, listed};
-use crate::activity::error_prints;
+use super::{Known, KnownKind, MAX_SAID, as_stored, in_turn, listed};
+use crate::activity::{error_prints, fit};
 use crate::evidence::{covers_failure, is_same_command};
-use crate::memory::{Evidence, Failure, Outcome};
+use crate::memory::{Block, Evidence, Failure, Outcome};
 use crate::store::known::{self, TurnRow, Turns};
 use crate::store::words::{Name, named};
 
@@ -261,7 +261,7 @@ impl Fix {
     /// The fix in one or two sentences.
     fn sentence(&self) -> String {
         let deeds = self.deeds();
-        let turn = in_turn(&self.fixed);
+        let turn = because(&self.fixed).unwrap_or_else(|| in_turn(&self.fixed));
         let command = &self.command;
         match (deeds.is_empty(), self.worked_as.is_empty()) {
             (true, _) => {
@@ -276,6 +276,13 @@ impl Fix {
             ),
         }
     }
+}
+
+/// The cause that the turn names: `; cause: The guard ran twice`.
+fn because(row: &TurnRow) -> Option<String> {
+    let cause = row.turn.cause.iter().find_map(Block::lasting)?;
+    let line = cause.lines.first()?.trim_end_matches(['.', '。']);
+    Some(format!("; cause: {}", fit(line, MAX_SAID)))
 }
 
 #[cfg(test)]

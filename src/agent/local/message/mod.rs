@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use super::claims;
 use super::labels::Label;
 use super::marks::without_praise;
+use super::message_forms::Setting;
 use super::question;
 use super::steps;
 use crate::clients;
@@ -32,6 +33,8 @@ pub struct Message {
     /// In the message's order, without the closing question and its options.
     parts: Vec<Part>,
     asked: Option<Question>,
+    /// The request that it answers.
+    request: String,
 }
 
 impl Message {
@@ -44,7 +47,18 @@ impl Message {
         }
         let mut parts = parts(&without_insights(text));
         let asked = question::take(&mut parts);
-        Message { parts, asked }
+        Message { parts, asked, request: String::new() }
+    }
+
+    /// The message as the answer to a request.
+    pub fn to(mut self, request: &str) -> Message {
+        request.clone_into(&mut self.request);
+        self
+    }
+
+    /// What the turn is about.
+    pub fn setting(&self, evidence: &Evidence) -> Setting {
+        Setting::of(&self.request, evidence)
     }
 
     /// The blocks below a heading of this label.
@@ -77,7 +91,7 @@ impl Message {
     /// as done.
     pub fn body_beyond(&self, evidence: &Evidence, earlier: &[Turn]) -> Vec<Block> {
         let mut parts = self.parts.clone();
-        for found in steps::stated(&self.parts, evidence) {
+        for found in steps::stated(&self.parts, self.setting(evidence)) {
             let (part, line) = found.at;
             let line = parts.get_mut(part).and_then(|part| part.lines.get_mut(line));
             line.into_iter().for_each(|line| line.text.clear());
@@ -94,7 +108,7 @@ impl Message {
     /// What is left to do: stated, left to the user, standing ready; then open tasks and steps of plans
     /// from the evidence.
     pub fn next(&self, evidence: &Evidence) -> Vec<Step> {
-        steps::steps(&self.parts, evidence)
+        steps::steps(&self.parts, evidence, self.setting(evidence))
     }
 
     /// The question that ends the message.
@@ -108,7 +122,8 @@ impl Message {
             return String::new();
         };
         let at = (self.parts.len() - 1, part.lines.len() - 1);
-        let is_step = steps::stated(&self.parts, evidence).iter().any(|found| found.at == at);
+        let is_step =
+            steps::stated(&self.parts, self.setting(evidence)).iter().any(|found| found.at == at);
         let last = part.lines.last().map(|line| line.text.as_str()).unwrap_or_default();
         if is_step || claims::tells_change(last) { String::new() } else { last.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! The forms of a sentence, and what they say about it. `forms.tsv` gives each form its points: those of
+//! The forms of a sentence, and what they say about it. `user_forms.tsv` gives each form its points: those of
 //! statements that hold beyond the turn are positive, those of requests, remarks and reports negative. No
 //! form decides alone.
 
@@ -86,7 +86,7 @@ shapes! {
 }
 
 static TABLE: LazyLock<Vec<Line>> = LazyLock::new(|| {
-    let lines = include_str!("forms.tsv").lines().skip(1);
+    let lines = include_str!("user_forms.tsv").lines().skip(1);
     lines.filter_map(line).collect()
 });
 
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn each_line_of_the_table_is_read() {
-        let lines = include_str!("forms.tsv").lines().skip(1);
+        let lines = include_str!("user_forms.tsv").lines().skip(1);
         let unread: Vec<&str> = lines.filter(|text| line(text).is_none()).collect();
         assert!(unread.is_empty(), "{unread:#?}");
     }
