@@ -42,6 +42,8 @@ enum Form {
     Cell,
     /// A word of prose.
     Prose,
+    /// A word behind a verb: `the password is x`.
+    Stated,
     /// Any other place without quotes: code, prose, a query string.
     Bare,
 }
@@ -168,6 +170,9 @@ impl Cursor<'_> {
         }
         let after_name = at;
         at = self.skip_blanks(self.skip_remark(at));
+        if let Some((operator, len)) = foreign_operator(&self.text[self.floor(at)..]) {
+            return Some((operator, at + len));
+        }
         if let Some(at) = self.element(name, after_name) {
             return Some((Operator::Element, at));
         }
@@ -233,10 +238,11 @@ impl Cursor<'_> {
             b'(' if start > at => b')',
             _ => return at,
         };
-        let end = self.end_of(start, |b| b == close || b == b'\n');
-        let is_remark = self.byte(end) == close
-            && end - start < MAX_REMARK
-            && !self.text[start..end].contains(['"', '\'', '=']);
+        let limit = self.bytes.len().min(start + MAX_REMARK);
+        let end = self.bytes[start..limit].iter().position(|b| *b == close || *b == b'\n');
+        let end = self.floor(end.map_or(limit, |len| start + len));
+        let is_remark =
+            self.byte(end) == close && !self.text[start..end].contains(['"', '\'', '=']);
         if is_remark { end + 1 } else { at }
     }
 
@@ -286,9 +292,9 @@ impl Cursor<'_> {
     /// Returns the position of the value in prose: `is x`, `for the admin was changed to x`, `: x`.
     fn prose(&self, at: usize) -> Option<usize> {
         const MAX_PROSE: usize = 90;
-        const VERBS: [&str; 14] = [
+        const VERBS: [&str; 18] = [
             "is", "was", "to", "be", "=", "ist", "lautet", "with", "are", "as", "now", "est", "es",
-            "reads",
+            "reads", "\u{e9}", "\u{e8}", "jest", "\u{e4}r",
         ];
         let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_PROSE))];
         let line = rest.split('\n').next().unwrap_or("");
@@ -361,11 +367,12 @@ impl Cursor<'_> {
         {
             start = self.skip_blanks(behind);
         }
+        start = self.behind_wrapper(start);
         if let Some(range) = self.quoted(start) {
             let rest = self.without_scheme(range.clone());
             let form = match operator {
                 Operator::Argument => Form::Argument,
-                Operator::Prose => Form::Prose,
+                Operator::Prose => Form::Stated,
                 _ if rest != range => Form::Scheme,
                 _ => Form::Quoted,
             };
@@ -381,8 +388,12 @@ impl Cursor<'_> {
         if operator == Operator::Prose {
             let end =
                 self.end_of(start, |b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`'));
-            let word = self.text[start..end].trim_end_matches(['.', ',', ';', ':', ')', '?']);
-            return Some((Form::Prose, start..start + word.len()));
+            let word = &self.text[start..end];
+            // In a sentence without blanks, the letters of the language follow.
+            let word = &word
+                [..word.find(|c: char| !c.is_ascii()).filter(|at| *at > 0).unwrap_or(word.len())];
+            let word = word.trim_end_matches(['.', ',', ';', ':', ')', '?']);
+            return Some((Form::Stated, start..start + word.len()));
         }
         let attached = start == at && operator == Operator::Equals && self.byte(name.end) == b'=';
         let name_text = &self.text[name.clone()];
@@ -425,6 +436,24 @@ impl Cursor<'_> {
             _ => Form::Bare,
         };
         Some((form, range))
+    }
+
+    /// Returns the position behind `Some(`, if a string follows.
+    fn behind_wrapper(&self, start: usize) -> usize {
+        const WRAPPERS: [&str; 7] = [
+            "Some(",
+            "Just(",
+            "Secret(",
+            "Secret::new(",
+            "String::from(",
+            "SecretString::new(",
+            "SecretString::from(",
+        ];
+        let wrapper = WRAPPERS.iter().find(|wrapper| self.starts(start, wrapper));
+        match wrapper.map(|wrapper| start + wrapper.len()) {
+            Some(at) if matches!(self.byte(at), b'"' | b'\'' | b'\\') => at,
+            _ => start,
+        }
     }
 
     /// Returns the position behind the type in `password: &str = "x"`.
@@ -555,7 +584,8 @@ impl Cursor<'_> {
 
     /// Whether the word before `at` announces an environment variable.
     fn after_word(&self, at: usize) -> bool {
-        let before = self.text[..at].trim_end_matches([' ', '"', '\'']);
+        let from = self.floor(at.saturating_sub(MAX_NAME));
+        let before = self.text[from..at].trim_end_matches([' ', '"', '\'']);
         // `set -gx NAME value`
         let (words, flag) = before.rsplit_once(' ').unwrap_or(("", before));
         let is_flag = flag.starts_with('-') && flag.len() <= 4 && flag != "-e" && flag != "-D";
@@ -576,7 +606,7 @@ impl Cursor<'_> {
             "-passout",
         ]
         .iter()
-        .any(|word| before.len() < at && before.ends_with(word))
+        .any(|word| from + before.len() < at && before.ends_with(word))
     }
 
     /// Whether `name value` in this line is a name and its value, and not prose: `.netrc`, `ENV A b`,
@@ -706,6 +736,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         }
         _ if is_passphrase(value) => true,
         Form::Prose => is_strong_word(value),
+        Form::Stated => is_strong_word(value) && !is_method(value) || is_stated_password(value),
         Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
         Form::Argument => !is_letters && (has_digit || has_symbol),
         Form::Shell => !is_code(value) || is_random(value),
@@ -713,7 +744,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
             let is_word = value.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
             (!is_code(value) || is_random(value))
                 && (!is_word || is_lower && value.len() >= 6 || is_random(value))
-                && (!is_result || has_digit && has_symbol)
+                && (!is_result || has_digit && (has_symbol || is_random(value)))
         }
         Form::Bare => {
             let is_identifier = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -756,6 +787,74 @@ fn is_strong_word(value: &str) -> bool {
                 || has_cases
                 || value.len() >= 7 && !value.contains(['_', '.', '/', ':']))
             || is_random(value))
+}
+
+/// Whether a word behind "the password is" can be a password: it has a digit, a capital inside or a part
+/// that is no word.
+fn is_stated_password(value: &str) -> bool {
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    // `12-character`, `8-bit`
+    let is_measure = value.split_once('-').is_some_and(|(n, unit)| {
+        is_number(n) && unit.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    });
+    let bytes = value.as_bytes();
+    let has_letter = bytes.iter().any(u8::is_ascii_alphabetic);
+    let has_inner_capital = bytes
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_alphanumeric() && pair[1].is_ascii_uppercase())
+        && bytes.iter().any(u8::is_ascii_lowercase);
+    value.len() >= 6
+        && value.is_ascii()
+        && has_letter
+        && !is_measure
+        && !is_code(value)
+        && !value.starts_with(['-', '@', '#'])
+        && !is_method(value)
+        && (bytes.iter().any(u8::is_ascii_digit)
+            || has_inner_capital
+            || value.contains('-') && value.split('-').any(is_random))
+}
+
+/// Whether a word is what is done with passwords: `SHA-256`, `base64-encoded`.
+fn is_method(word: &str) -> bool {
+    const METHODS: [&str; 9] =
+        ["base64", "base32", "sha", "argon2", "pbkdf2", "md5", "utf", "bcrypt", "scrypt"];
+    let lower = word.to_ascii_lowercase();
+    let rest = METHODS.iter().find_map(|method| lower.strip_prefix(method));
+    let is_tail = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_digit()) || part.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    rest.is_some_and(|rest| rest.len() < 12 && rest.split('-').all(is_tail))
+}
+
+/// Whether the cell of a table below the name is a secret.
+pub fn is_secret_cell(name: Name, value: &str) -> bool {
+    let assigned = Assignment { name: "", value: 0..value.len(), form: Form::Cell };
+    is_secret(name, &assigned, value)
+}
+
+/// The operators of other scripts, which need no blank, and their lengths.
+fn foreign_operator(text: &str) -> Option<(Operator, usize)> {
+    const VERBS: [&str; 9] = [
+        "\u{662f}",
+        "\u{4e3a}",
+        "\u{70ba}",
+        "\u{306f}",
+        "\u{b294} ",
+        "\u{c740} ",
+        "\u{2014}",
+        "\u{2013}",
+        "\u{44d}\u{442}\u{43e} ",
+    ];
+    if text.starts_with('\u{ff1a}') {
+        return Some((Operator::Colon, 3));
+    }
+    if text.as_bytes().first().is_none_or(u8::is_ascii) {
+        return None;
+    }
+    let verb = VERBS.iter().find(|verb| text.starts_with(**verb))?;
+    let blanks = text[verb.len()..].bytes().take_while(|b| *b == b' ').count();
+    Some((Operator::Prose, verb.len() + blanks))
 }
 
 /// Returns the values of the cookies in `text[range]`: `sid=…; theme=dark`.

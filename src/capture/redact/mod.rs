@@ -3,10 +3,11 @@
 //!
 //! One pass finds the keywords of all rules ([`keywords`]). At each keyword its rule looks at the text
 //! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`]), passwords in
-//! URLs and options ([`location`]) and private keys ([`private_keys`]). A text without a keyword costs
+//! URLs ([`location`]) and in the calls of programs ([`programs`]), and private keys ([`private_keys`]). A text without a keyword costs
 //! the pass only. A few tokens without a keyword are recognized by their form ([`shapes`]).
 
 mod assignment;
+mod foreign;
 mod gitleaks;
 mod keywords;
 mod location;
@@ -14,9 +15,11 @@ mod name;
 mod own_tokens;
 mod phrases;
 mod private_keys;
+mod programs;
 mod rule;
 mod shapes;
 mod strings;
+mod tables;
 mod tokens;
 pub(super) mod value;
 
@@ -120,11 +123,16 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
     let mut name_end = 0;
     let mut token_end = 0;
     let mut has_private_key = false;
+    let mut values = Values::default();
+    let mut tried = tokens::Attempts::default();
+    let mut no_user = 0;
+    let mut header_end = 0;
+    let mut line = programs::Line::default();
     keywords::scan(text.as_bytes(), |at, keyword| {
         match keyword {
             Keyword::Token(_) if at < token_end => {}
             Keyword::Token(rule) => {
-                if let Some(range) = tokens::token(text, at, rule) {
+                if let Some(range) = tokens::token(text, at, rule, &mut tried) {
                     token_end = range.end;
                     if keywords::token_rule(rule).id == "aws-access-token"
                         && let Some(secret) = tokens::aws_secret_after(text, range.end)
@@ -134,9 +142,12 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
                     add(range, keywords::token_rule(rule).id, Rule::Token);
                 }
             }
+            Keyword::Vendor(_) | Keyword::Name if at < values.secret_end => {}
             Keyword::Vendor(rule) => {
                 let name = assignment::name_at(text, at);
-                if let Some(assigned) = assignment::read(text, name)
+                if values.may_read(at)
+                    && let Some(assigned) = assignment::read(text, name)
+                    && values.were_read(at, &assigned.value)
                     && let Some(rule) = tokens::vendor(rule, &text[assigned.value.clone()])
                 {
                     add(assigned.value, rule.id, Rule::Vendor);
@@ -144,25 +155,58 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
             }
             // Several keywords may be in one name.
             Keyword::Name if at < name_end => {}
+            Keyword::Foreign(len) if foreign::is_word(text, at, len) => {
+                let name = at..at + usize::from(len);
+                if at >= values.secret_end
+                    && values.may_read(at)
+                    && let Some(assigned) = assignment::read(text, name)
+                    && values.were_read(at, &assigned.value)
+                    && foreign::may_have(assigned.name, &text[assigned.value.clone()])
+                    && assignment::is_secret(
+                        foreign::NAME,
+                        &assigned,
+                        &text[assigned.value.clone()],
+                    )
+                {
+                    values.secret_end = assigned.value.end;
+                    add(assigned.value, foreign::NAME.kind, Rule::Name);
+                }
+            }
+            Keyword::Foreign(_) => {}
             Keyword::Name => {
                 let name = assignment::name_at(text, at);
                 name_end = name.end;
-                for (range, kind) in named_secrets(text, name) {
+                if at >= header_end {
+                    let (end, cells) = tables::cells(text, at);
+                    header_end = end;
+                    cells.into_iter().for_each(|(range, kind)| add(range, kind, Rule::Name));
+                }
+                for (range, kind) in named_secrets(text, name, &mut values) {
                     add(range, kind, Rule::Name);
                 }
             }
             Keyword::Url => {
-                if let Some(range) = location::url_password(text, at) {
+                if let Some(range) = location::url_password(text, at, &mut no_user) {
                     add(range, "password", Rule::Url);
                 }
             }
             Keyword::Option => {
-                if let Some(range) = location::option_password(text, at) {
+                if let Some(range) = programs::option_password(text, at, &mut line) {
                     add(range, "password", Rule::Option);
                 }
             }
-            Keyword::Program => {
-                for range in location::program_passwords(text, at) {
+            Keyword::Program(n) => {
+                if let Some(range) = programs::program_password(text, at, n, &mut line) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::Input => {
+                for range in programs::input_passwords(text, at) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::Generated => {
+                for range in location::generated_password(text, at) {
                     add(range, "password", Rule::Option);
                 }
             }
@@ -200,9 +244,51 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
     merge(found)
 }
 
+/// The values that were read so far. A value may contain names, whose values end with it: without a
+/// bound, the time grows with the square of the length.
+#[derive(Default)]
+struct Values {
+    /// The end of the last secret. Names inside of it are not read.
+    secret_end: usize,
+    /// The end of the outermost value that contains the current names.
+    outer_end: usize,
+    /// The bytes that may still be read inside of that value.
+    left: usize,
+}
+
+impl Values {
+    /// Each byte of a value may be read this often for the names inside of it.
+    const MAX_DEPTH: usize = 4;
+
+    fn may_read(&self, at: usize) -> bool {
+        at >= self.outer_end || self.left > 0
+    }
+
+    /// Counts a value that was read for the name at `at`. Returns true.
+    fn were_read(&mut self, at: usize, value: &Range<usize>) -> bool {
+        if at >= self.outer_end {
+            (self.outer_end, self.left) = (value.end, value.len() * Self::MAX_DEPTH);
+        } else {
+            self.left = self.left.saturating_sub(value.len());
+        }
+        true
+    }
+}
+
 /// Returns the secrets in the value of the name at `name`.
-fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static str)> {
+fn named_secrets(
+    text: &str,
+    name: Range<usize>,
+    values: &mut Values,
+) -> Vec<(Range<usize>, &'static str)> {
+    if !values.may_read(name.start) {
+        // More names than any text has that is no attack: nothing of the value is recorded.
+        let rest = name.start..values.outer_end;
+        values.secret_end = rest.end;
+        return Vec::from([(rest, "secret")]);
+    }
     let Some(assigned) = assignment::read(text, name.clone()) else { return Vec::new() };
+    values.were_read(name.start, &assigned.value);
     let before = &text[text.floor_char_boundary(name.start.saturating_sub(40))..name.start];
     let Some(name) = name::classify_words(before, &text[name]) else { return Vec::new() };
     let value = &text[assigned.value.clone()];
@@ -211,6 +297,7 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
             .find(['\n', '"', '\''])
             .unwrap_or(text.len() - assigned.value.start);
         let line = assigned.value.start..assigned.value.start + line;
+        values.secret_end = line.end;
         return assignment::cookie_values(text, line)
             .into_iter()
             .map(|range| (range, "cookie"))
@@ -218,7 +305,9 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
     }
     match assignment::is_secret(name, &assigned, value) {
         true => {
-            vec![(assigned.value.start..tokens::continued(text, assigned.value.end), name.kind)]
+            let secret = assigned.value.start..tokens::continued(text, assigned.value.end);
+            values.secret_end = secret.end;
+            vec![(secret, name.kind)]
         }
         false => Vec::new(),
     }

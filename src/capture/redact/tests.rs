@@ -62,6 +62,41 @@ fn a_long_line_of_labels_takes_linear_time() {
     assert_eq!(redact(&text, &Redact::default()), text);
 }
 
+/// The same limit holds here. The work for each repetition must not grow with their number.
+#[test]
+fn a_long_line_of_any_keyword_takes_linear_time() {
+    for unit in [
+        "password=",
+        "key=",
+        "key:",
+        "curl ",
+        "net use ",
+        "oathtool ",
+        "-p ",
+        " -p ",
+        "secret set <<<",
+        "secret set ",
+        "echo a|secret set ",
+        "export password ",
+        "cookie=a=",
+        "key [",
+        "://",
+    ] {
+        let text = unit.repeat((512 << 10) / unit.len());
+        redact(&text, &Redact::default());
+    }
+}
+
+/// The bound of the work does not let a secret through.
+#[test]
+fn a_password_behind_many_names_is_replaced() {
+    for n in [1, 10, 1000] {
+        let text = format!("{}hunter2Ok3rOINRYU9J", "key=".repeat(n));
+        let redacted = redact(&text, &Redact::default());
+        assert!(!redacted.contains("Ok3rOINRYU9J"), "{redacted}");
+    }
+}
+
 #[test]
 fn a_key_in_the_lines_of_a_patch_is_replaced() {
     let raw =
