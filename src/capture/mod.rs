@@ -15,6 +15,7 @@ mod known_secrets;
 mod note;
 mod object_reader;
 mod payload;
+mod plain_view;
 mod private_files;
 mod private_turns;
 mod private_words;

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::json::{self, Edit};
 use super::json_text::JsonText;
+use super::plain_view::{self, PlainView, Reads};
 use crate::text::bytes::{contains, memchr_iter, memchr2_iter};
 
 const PRIVATE: &str = "private";
@@ -162,6 +163,7 @@ pub fn may_have_tags(raw: &str) -> bool {
     // Each line of an output ends with a backslash and `n`, so backslashes are looked at only if there is
     // another escape.
     memchr2_iter(b'<', b'&', bytes).any(is_tag)
+        || plain_view::has_brackets(bytes)
         || contains(bytes, b"\\u003")
             && memchr_iter(b'\\', bytes).any(|at| escaped(at, b"\\u003", 6))
 }
@@ -241,6 +243,16 @@ fn blocks(name: &'static str, tags: &[&Tag], end: usize, found: &mut Vec<Block>)
 }
 
 fn tags(text: &str) -> Vec<Tag> {
+    let Some(view) = PlainView::of(text, Reads::Tags) else { return tags_as_written(text) };
+    // The view has each tag as written too, except escapes that the view does not read.
+    let mut tags = tags_as_written(&view.text);
+    for tag in &mut tags {
+        tag.range = view.original(&tag.range);
+    }
+    tags
+}
+
+fn tags_as_written(text: &str) -> Vec<Tag> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;

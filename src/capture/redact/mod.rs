@@ -29,7 +29,10 @@ use std::ops::Range;
 use keywords::Keyword;
 
 use super::json;
+use super::plain_view::{self, PlainView, Reads};
 use crate::config::Redact;
+use crate::guard::guarded;
+use crate::testpoint;
 
 /// A secret in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +86,13 @@ impl Finding {
     /// Tells the secret, unless it is found by its form wherever it is.
     fn tell(&self, text: &str, tell: Tell) {
         if !matches!(self.rule, Rule::Config | Rule::PrivateKey) {
-            tell(&text[self.range.clone()], &self.kind);
+            tell(&plain_view::plain(&text[self.range.clone()]), &self.kind);
         }
     }
 }
+
+/// What is recorded in place of a text in which a rule panics. The rest of the event is kept.
+const FAILED: &str = "[not recorded: redaction failed]";
 
 /// Replaces each secret in `text`.
 pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
@@ -98,7 +104,11 @@ pub type Tell<'a> = &'a dyn Fn(&str, &str);
 
 /// Replaces each secret in `text`, and tells which these are.
 pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, str> {
-    let found = find(text, own);
+    let search = || {
+        testpoint::at("capture.redact");
+        find(text, own)
+    };
+    let Some(found) = guarded(search) else { return FAILED.into() };
     found.iter().for_each(|finding| finding.tell(text, tell));
     if found.is_empty() {
         return text.into();
@@ -110,12 +120,28 @@ pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, s
 /// Replaces each secret in the strings and keys of a JSON text, and tells which these are. Returns `None`
 /// if there are none.
 pub fn redact_json(raw: &str, own: &Redact, tell: Tell) -> Option<String> {
-    let parts = strings::secrets(raw, own, tell);
+    let search = || {
+        testpoint::at("capture.redact");
+        strings::secrets(raw, own, tell)
+    };
+    let Some(parts) = guarded(search) else { return Some(format!("\"{FAILED}\"")) };
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
 /// Returns the secrets in `text` in order. They do not overlap.
 pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
+    let mut found = find_as_written(text, own);
+    if let Some(view) = PlainView::of(text, Reads::Words) {
+        found.extend(find_as_written(&view.text, own).into_iter().map(|mut finding| {
+            finding.range = view.original(&finding.range);
+            finding
+        }));
+        return merge(found);
+    }
+    found
+}
+
+fn find_as_written(text: &str, own: &Redact) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |range: Range<usize>, kind: &'static str, rule: Rule| {
         found.push(Finding { range, kind: kind.into(), rule });
