@@ -191,7 +191,12 @@ fn build(payload: &Payload, context: &CaptureContext) -> Result<Captured, Captur
         ..Event::new(kind, context.client, session, context.now)
     };
     let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
-    let project = || dir.map(project::identify);
+    let project = || {
+        let mut project = project::identify(dir?);
+        // A directory may be named like a token. The keys and the path stay: they find the project.
+        project.name = redact::redact(&project.name, context.redact).into_owned();
+        Some(project)
+    };
 
     let event = match meaning {
         HookEvent::Start => {
@@ -468,7 +473,8 @@ fn named_tool(
     if withheld == Withheld::All {
         return Ok(Err("the tool use names a file with secrets"));
     }
-    let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
+    let name = redact::redact(name, context.redact);
+    let name = truncate_middle(&name, MAX_ID).unwrap_or_else(|| name.into_owned());
     let use_id = bounded_id(payload.tool_use_id.as_deref());
     Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
 }
