@@ -54,6 +54,7 @@ mod config;
 mod testpoint;
 
 mod failure;
+mod guard;
 mod paths;
 mod terms;
 mod text;

@@ -1,7 +1,5 @@
 //! Parses one tool event into an activity.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::edit::{self, Edit};
@@ -12,6 +10,7 @@ use super::tasks::{self, TaskChange};
 use super::tool_event::ToolEvent;
 use super::{plans, questions, refusals, web};
 use crate::clients::{ToolKind, ToolUse};
+use crate::guard::guarded;
 use crate::memory::{Answer, Cause, Origin, Plan, Refusal};
 use crate::project::PathBase;
 
@@ -89,24 +88,6 @@ impl Activity {
             Activity::Run(_) | Activity::Call { .. } | Activity::Nothing => Origin::Tool,
         }
     }
-}
-
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is parsing a tool event, so that a panic is caught. A panic hook that ends
-/// the process must check this, because it runs before the panic is caught.
-pub fn is_panic_caught() -> bool {
-    GUARDED.get()
-}
-
-/// Returns `None` if `f` panics.
-fn guarded<T>(f: impl FnOnce() -> T) -> Option<T> {
-    GUARDED.set(true);
-    let result = catch_unwind(AssertUnwindSafe(f));
-    GUARDED.set(false);
-    result.ok()
 }
 
 fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
@@ -277,16 +258,4 @@ fn belongs_to_client(path: &str) -> bool {
         || path.starts_with("/tmp/claude")
         || path.contains("/.claude/projects/")
         || path.contains("/.claude/plans/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_hook_can_tell_that_a_panic_is_caught() {
-        assert_eq!(guarded(is_panic_caught), Some(true));
-        assert_eq!(guarded(|| -> u8 { std::panic::resume_unwind(Box::new(())) }), None);
-        assert!(!is_panic_caught());
-    }
 }

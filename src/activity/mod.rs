@@ -50,7 +50,7 @@ pub use batch::{Event, ParsedBatch};
 pub use command_uses::{Use as CommandLine, WrittenCommand, written as written_commands};
 pub use commit::Commit;
 pub use edit::{ChangeKind, Edit, changed_lines};
-pub use event::{Activity, is_panic_caught};
+pub use event::Activity;
 pub use names::{error_classes, is_error_class, looks_like_code};
 pub use payload::Payload;
 pub use prompt_cost::{MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, PromptCost, mention};

@@ -15,6 +15,7 @@ mod known_secrets;
 mod note;
 mod object_reader;
 mod payload;
+mod plain_view;
 mod private_files;
 mod private_turns;
 mod private_words;
@@ -262,7 +263,10 @@ impl Recorder<'_> {
     }
 
     fn project(&self) -> Option<Project> {
-        self.dir.map(project::identify)
+        let mut project = project::identify(self.dir?);
+        // A directory may be named like a token. The keys and the path stay: they find the project.
+        project.name = redact::redact(&project.name, self.context.redact).into_owned();
+        Some(project)
     }
 
     fn message(&self) -> Option<String> {

@@ -2,13 +2,15 @@
 //! memctl inserts. A regular expression is not enough, because tags nest and either tag of a pair may
 //! be missing.
 //!
-//! JSON and HTML inside of a text write a bracket as `\u003c` or `&lt;`. Such a tag counts too.
+//! JSON and HTML inside of a text write a bracket as `\u003c` or `&lt;`. Such a tag counts too. So does
+//! one that a [`PlainView`] shows.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::json::{self, Edit};
 use super::json_text::JsonText;
+use super::plain_view::{self, PlainView, Reads};
 use crate::text::bytes::{contains, memchr_iter, memchr2_iter};
 
 const PRIVATE: &str = "private";
@@ -162,6 +164,8 @@ pub fn may_have_tags(raw: &str) -> bool {
     // Each line of an output ends with a backslash and `n`, so backslashes are looked at only if there is
     // another escape.
     memchr2_iter(b'<', b'&', bytes).any(is_tag)
+        || plain_view::has_brackets(bytes)
+        || contains(bytes, b"<") && plain_view::may_differ(raw, Reads::Words)
         || contains(bytes, b"\\u003")
             && memchr_iter(b'\\', bytes).any(|at| escaped(at, b"\\u003", 6))
 }
@@ -241,6 +245,16 @@ fn blocks(name: &'static str, tags: &[&Tag], end: usize, found: &mut Vec<Block>)
 }
 
 fn tags(text: &str) -> Vec<Tag> {
+    let Some(view) = PlainView::of(text, Reads::Tags) else { return tags_as_written(text) };
+    // The view has each tag as written too, except escapes that the view does not read.
+    let mut tags = tags_as_written(&view.text);
+    for tag in &mut tags {
+        tag.range = view.original(&tag.range);
+    }
+    tags
+}
+
+fn tags_as_written(text: &str) -> Vec<Tag> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -323,7 +337,7 @@ fn ends_name(byte: u8) -> bool {
 }
 
 /// Detects private tags in decoded text that arrives in pieces. Finds every tag that [`strip`]
-/// finds in the whole text, and may find more.
+/// finds in the whole text, except those that only a [`PlainView`] shows, and may find more.
 #[derive(Debug, Default)]
 pub struct PrivateTagDetector {
     pub found: bool,
@@ -396,6 +410,27 @@ mod tests {
         let mut detector = PrivateTagDetector::default();
         detector.scan(text.as_bytes());
         detector.found
+    }
+
+    #[test]
+    fn tags_in_other_spellings_are_private() {
+        for (open, close) in [
+            ("&#60;private&#62;", "&#60;/private&#62;"),
+            ("&#x3c;private&#x3E;", "&#x3c;&#47;private&#x3E;"),
+            ("%3Cprivate%3E", "%3C%2Fprivate%3E"),
+            ("\u{ff1c}private\u{ff1e}", "\u{ff1c}\u{ff0f}private\u{ff1e}"),
+            ("<pri\u{200b}vate>", "</pri\u{200b}vate>"),
+            ("<\u{1b}[1mprivate\u{1b}[0m>", "</private>"),
+        ] {
+            let stripped = strip(&format!("a {open}secret{close} b")).text.into_owned();
+            assert_eq!(stripped, "a  b", "{open}");
+            let raw = serde_json::json!({ "x": format!("a {open}secret{close} b") }).to_string();
+            assert_eq!(strip_json(&raw).as_deref(), Some(r#"{"x":"a  b"}"#), "{open}");
+        }
+        assert_eq!(
+            strip("a %3C b &#60; \u{ff1c}c\u{ff1e} \u{200b}").text,
+            "a %3C b &#60; \u{ff1c}c\u{ff1e} \u{200b}"
+        );
     }
 
     fn check(text: &str, rest: &str, private: bool) {

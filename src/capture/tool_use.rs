@@ -11,8 +11,8 @@ use super::payload::members;
 use super::texts::Texts;
 use super::withhold::{self, Withheld};
 use super::{
-    CaptureContext, CaptureError, MAX_ID, Payload, bounded_id, private_files, secret_files, tags,
-    truncating_writer,
+    CaptureContext, CaptureError, MAX_ID, Payload, bounded_id, private_files, redact, secret_files,
+    tags, truncating_writer,
 };
 use crate::clients::{self, ToolKind, ToolUse};
 use crate::text::truncate_middle;
@@ -154,7 +154,8 @@ pub fn named_tool(
     if withheld == Withheld::All {
         return Err(Unrecorded::Ignored("the tool use names a file with secrets"));
     }
-    let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
+    let name = redact::redact(name, context.redact);
+    let name = truncate_middle(&name, MAX_ID).unwrap_or_else(|| name.into_owned());
     let use_id = bounded_id(payload.tool_use_id.as_deref());
     Ok((Tool { name, use_id, ..Tool::default() }, used, withheld))
 }

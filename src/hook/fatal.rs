@@ -16,6 +16,7 @@ use nix::libc;
 use tracing::Level;
 
 use super::response::{self, NO_OP};
+use crate::guard;
 use crate::paths::Paths;
 
 /// The file that counts lost events while the hook has an event, else null.
@@ -53,11 +54,15 @@ pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         // Log only the location; the message may contain user text.
         let location = info.location().map_or_else(String::new, ToString::to_string);
-        let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {location}");
+        if !guard::is_panic_caught() {
+            let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {location}");
+        }
         if let Some(log) = super::panic_log() {
             log.append(Level::ERROR, &format!("hook: panicked at {location}"));
         }
-        exit();
+        if !guard::is_panic_caught() {
+            exit();
+        }
     }));
     set_timer(STARTUP_TIMEOUT);
     let alternate = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_SIZE };

@@ -25,7 +25,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{Settings, StartedBy};
 use crate::failure::{Context, Result, usage};
 use crate::log::Log;
-use crate::{activity, log, process, project, spool, testpoint};
+use crate::{guard, log, process, project, spool, testpoint};
 use event_loop::EventLoop;
 use owner::Owner;
 
@@ -96,7 +96,7 @@ fn install_panic_hook() {
         tracing::error!("panicked at {location}");
         let thread = std::thread::current();
         let is_vital = thread.id() == main || thread.name() == Some(store_actor::THREAD);
-        if is_vital && !activity::is_panic_caught() {
+        if is_vital && !guard::is_panic_caught() {
             std::process::abort();
         }
     }));

@@ -39,6 +39,58 @@ fn check_nothing_is_stored(w: &World, of: &str) {
     assert!(found.is_empty(), "{of}: {found:?}");
 }
 
+/// A rule that panics costs the text, but not the event.
+#[test]
+fn a_panic_of_the_redactor_leaves_the_event() {
+    const POINT: &str = "capture.redact=panic";
+    let w = World::new();
+    let (token, failed) = (token(), "[not recorded: redaction failed]");
+    for payload in [
+        prompt("s", "t", &format!("use {token}")),
+        tool("s", "t", "u1", "ls", &format!("it has {token}")),
+    ] {
+        let output = w.hook_at(&payload, POINT);
+        assert!(output.err.is_empty(), "{output:?}");
+        output.json();
+    }
+    w.hooks(&[stop("s", "t", "Done."), end("s")]);
+    w.settle();
+    assert_eq!(prompts(&w), [failed]);
+    check_nothing_is_stored(&w, "a panic");
+}
+
+/// Names that are shown, but find nothing, are redacted.
+#[test]
+fn names_of_a_branch_a_tool_and_a_project_are_redacted() {
+    const BRANCH: &str = "wK3vN8sB";
+    let w = World::new();
+    let token = token();
+    let branch = token.replace(MARK, BRANCH);
+    let dir = w.path(&format!("work/{token}"));
+    fs::create_dir_all(dir.join(".git")).unwrap();
+    fs::write(dir.join(".git/HEAD"), format!("ref: refs/heads/{branch}\n")).unwrap();
+    let mut payloads = [
+        prompt("s", "t", "go"),
+        tool("s", "t", "u1", "ls", "a"),
+        stop("s", "t", "Done."),
+        end("s"),
+    ];
+    payloads[1]["tool_name"] = json!(format!("mcp__x__{token}"));
+    for payload in &mut payloads {
+        payload["cwd"] = json!(dir);
+    }
+    w.hooks(&payloads);
+    w.settle();
+    for column in
+        ["name FROM projects", "tool_name FROM pending_messages WHERE tool_name IS NOT NULL"]
+    {
+        let rows = w.rows(&format!("SELECT {column}"));
+        assert!(!rows.is_empty() && !rows.concat().contains(MARK), "{column}: {rows:?}");
+    }
+    let found = w.files_with(&[BRANCH.to_owned()]);
+    assert!(found.is_empty(), "{found:?}");
+}
+
 /// The payloads of all events, with a secret in every text.
 fn payloads() -> Vec<Value> {
     let (token, password) = (token(), password());

@@ -8,6 +8,8 @@
 //! - two words of which none is a function word, and three of which one is none
 //! - all of it, if it has one or two words
 //!
+//! A private word of at least five letters is also found at the beginning of a longer word.
+//!
 //! On disk a phrase is a salted hash. It hides long phrases, but not a number of four digits from
 //! someone who reads the file and tries all of them. The file is as well protected as the database.
 
@@ -112,9 +114,11 @@ impl PrivateWords {
             let salted = |known: &Salted| known.hashes.contains(&hash(&known.salt, key));
             self.checks.may_have(key) && self.earlier.iter().any(salted)
         };
+        let is_known =
+            |key: &str| added.has(key) || is_earlier(key) || files.iter().any(|file| file.has(key));
         let is_private = |phrase: &Range<usize>| {
             let key = words.key(phrase);
-            added.has(key) || is_earlier(key) || files.iter().any(|file| file.has(key))
+            is_known(key) || phrase.len() == 1 && glued(key).any(is_known)
         };
         let mut ranges: Vec<Range<usize>> =
             words.phrases().filter(is_private).map(|phrase| words.range(&phrase)).collect();
@@ -299,6 +303,15 @@ impl Checks {
 fn check(key: &str) -> u16 {
     let hash = fnv_32(key.as_bytes());
     (hash >> 16 ^ hash) as u16
+}
+
+/// The beginnings of a word that may be a private word to which others are glued: `acme` in `AcmeHandler`.
+/// They have no digits, because a longer number is another number.
+fn glued(word: &str) -> impl Iterator<Item = &str> {
+    const MIN: usize = 5;
+    const MAX: usize = 32;
+    let n_letters = word.bytes().take(MAX).take_while(|b| !b.is_ascii_digit()).count();
+    (MIN..=n_letters.min(word.len().saturating_sub(1))).filter_map(|len| word.get(..len))
 }
 
 fn start_of(text: &str, len: usize) -> &str {

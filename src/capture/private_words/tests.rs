@@ -41,6 +41,16 @@ fn a_word_that_is_not_common_is_found_alone() {
 }
 
 #[test]
+fn a_word_to_which_others_are_glued_is_found() {
+    check(
+        "the customer vexmor",
+        "vexmors, VexmorHandler, /srv/vexmordata, touch vexmor2.txt, VEXMOR_URL",
+        "[private], /srv/[private], touch [private].txt, [private]_URL",
+    );
+    check("the customer acme", "acmes, devexmor", "acmes, devexmor");
+}
+
+#[test]
 fn common_words_are_found_as_phrases() {
     check("the main server runs at night", "main-server, a server", "[private], a server");
     check("the main server runs at night", "on the main server at night", "on [private] at night");

@@ -38,6 +38,8 @@ pub enum Form {
     Cell,
     /// A word of prose.
     Prose,
+    /// A word behind a verb: `the password is x`.
+    Stated,
     /// Any other place without quotes: code, prose, a query string.
     Bare,
 }
@@ -162,6 +164,9 @@ impl Cursor<'_> {
         }
         let after_name = at;
         at = self.skip_blanks(self.skip_remark(at));
+        if let Some((operator, len)) = foreign_operator(&self.text[self.floor(at)..]) {
+            return Some((operator, at + len));
+        }
         if let Some(at) = self.element(name, after_name) {
             return Some((Operator::Element, at));
         }
@@ -227,10 +232,11 @@ impl Cursor<'_> {
             b'(' if start > at => b')',
             _ => return at,
         };
-        let end = self.end_of(start, |b| b == close || b == b'\n');
-        let is_remark = self.byte(end) == close
-            && end - start < MAX_REMARK
-            && !self.text[start..end].contains(['"', '\'', '=']);
+        let limit = self.bytes.len().min(start + MAX_REMARK);
+        let end = self.bytes[start..limit].iter().position(|b| *b == close || *b == b'\n');
+        let end = self.floor(end.map_or(limit, |len| start + len));
+        let is_remark =
+            self.byte(end) == close && !self.text[start..end].contains(['"', '\'', '=']);
         if is_remark { end + 1 } else { at }
     }
 
@@ -280,9 +286,9 @@ impl Cursor<'_> {
     /// Returns the position of the value in prose: `is x`, `for the admin was changed to x`, `: x`.
     fn prose(&self, at: usize) -> Option<usize> {
         const MAX_PROSE: usize = 90;
-        const VERBS: [&str; 14] = [
+        const VERBS: [&str; 18] = [
             "is", "was", "to", "be", "=", "ist", "lautet", "with", "are", "as", "now", "est", "es",
-            "reads",
+            "reads", "\u{e9}", "\u{e8}", "jest", "\u{e4}r",
         ];
         let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_PROSE))];
         let line = rest.split('\n').next().unwrap_or("");
@@ -355,11 +361,12 @@ impl Cursor<'_> {
         {
             start = self.skip_blanks(behind);
         }
+        start = self.behind_wrapper(start);
         if let Some(range) = self.quoted(start) {
             let rest = self.without_scheme(range.clone());
             let form = match operator {
                 Operator::Argument => Form::Argument,
-                Operator::Prose => Form::Prose,
+                Operator::Prose => Form::Stated,
                 _ if rest != range => Form::Scheme,
                 _ => Form::Quoted,
             };
@@ -375,8 +382,12 @@ impl Cursor<'_> {
         if operator == Operator::Prose {
             let end =
                 self.end_of(start, |b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`'));
-            let word = self.text[start..end].trim_end_matches(['.', ',', ';', ':', ')', '?']);
-            return Some((Form::Prose, start..start + word.len()));
+            let word = &self.text[start..end];
+            // In a sentence without blanks, the letters of the language follow.
+            let word = &word
+                [..word.find(|c: char| !c.is_ascii()).filter(|at| *at > 0).unwrap_or(word.len())];
+            let word = word.trim_end_matches(['.', ',', ';', ':', ')', '?']);
+            return Some((Form::Stated, start..start + word.len()));
         }
         let attached = start == at && operator == Operator::Equals && self.byte(name.end) == b'=';
         Some(self.bare(name, operator, start, attached))
@@ -420,6 +431,24 @@ impl Cursor<'_> {
             _ => Form::Bare,
         };
         (form, range)
+    }
+
+    /// Returns the position behind `Some(`, if a string follows.
+    fn behind_wrapper(&self, start: usize) -> usize {
+        const WRAPPERS: [&str; 7] = [
+            "Some(",
+            "Just(",
+            "Secret(",
+            "Secret::new(",
+            "String::from(",
+            "SecretString::new(",
+            "SecretString::from(",
+        ];
+        let wrapper = WRAPPERS.iter().find(|wrapper| self.starts(start, wrapper));
+        match wrapper.map(|wrapper| start + wrapper.len()) {
+            Some(at) if matches!(self.byte(at), b'"' | b'\'' | b'\\') => at,
+            _ => start,
+        }
     }
 
     /// Returns the position behind the type in `password: &str = "x"`.
@@ -550,7 +579,8 @@ impl Cursor<'_> {
 
     /// Whether the word before `at` announces an environment variable.
     fn after_word(&self, at: usize) -> bool {
-        let before = self.text[..at].trim_end_matches([' ', '"', '\'']);
+        let from = self.floor(at.saturating_sub(MAX_NAME));
+        let before = self.text[from..at].trim_end_matches([' ', '"', '\'']);
         // `set -gx NAME value`
         let (words, flag) = before.rsplit_once(' ').unwrap_or(("", before));
         let is_flag = flag.starts_with('-') && flag.len() <= 4 && flag != "-e" && flag != "-D";
@@ -571,7 +601,7 @@ impl Cursor<'_> {
             "-passout",
         ]
         .iter()
-        .any(|word| before.len() < at && before.ends_with(word))
+        .any(|word| from + before.len() < at && before.ends_with(word))
     }
 
     /// Whether `name value` in this line is a name and its value, and not prose: `.netrc`, `ENV A b`,
@@ -609,6 +639,30 @@ fn is_scheme(word: &str) -> bool {
         "negotiate",
     ];
     SCHEMES.iter().any(|scheme| word.trim_end_matches(':').eq_ignore_ascii_case(scheme))
+}
+
+/// The operators of other scripts, which need no blank, and their lengths.
+fn foreign_operator(text: &str) -> Option<(Operator, usize)> {
+    const VERBS: [&str; 9] = [
+        "\u{662f}",
+        "\u{4e3a}",
+        "\u{70ba}",
+        "\u{306f}",
+        "\u{b294} ",
+        "\u{c740} ",
+        "\u{2014}",
+        "\u{2013}",
+        "\u{44d}\u{442}\u{43e} ",
+    ];
+    if text.starts_with('\u{ff1a}') {
+        return Some((Operator::Colon, 3));
+    }
+    if text.as_bytes().first().is_none_or(u8::is_ascii) {
+        return None;
+    }
+    let verb = VERBS.iter().find(|verb| text.starts_with(**verb))?;
+    let blanks = text[verb.len()..].bytes().take_while(|b| *b == b' ').count();
+    Some((Operator::Prose, verb.len() + blanks))
 }
 
 /// Returns the values of the cookies in `text[range]`: `sid=…; theme=dark`.

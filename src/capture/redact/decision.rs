@@ -106,6 +106,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         }
         _ if is_passphrase(value) => true,
         Form::Prose => is_strong_word(value),
+        Form::Stated => is_strong_word(value) && !is_method(value) || is_stated_password(value),
         Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
         Form::Argument => !is_letters && (has_digit || has_symbol),
         Form::Shell => !is_code(value) || is_random(value),
@@ -113,7 +114,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
             let is_word = value.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
             (!is_code(value) || is_random(value))
                 && (!is_word || is_lower && value.len() >= 6 || is_random(value))
-                && (!is_result || has_digit && has_symbol)
+                && (!is_result || has_digit && (has_symbol || is_random(value)))
         }
         Form::Bare => {
             let is_identifier = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -154,4 +155,48 @@ fn is_strong_word(value: &str) -> bool {
                 || has_cases
                 || value.len() >= 7 && !value.contains(['_', '.', '/', ':']))
             || is_random(value))
+}
+
+/// Whether a word behind "the password is" can be a password: it has a digit, a capital inside or a part
+/// that is no word.
+fn is_stated_password(value: &str) -> bool {
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    // `12-character`, `8-bit`
+    let is_measure = value.split_once('-').is_some_and(|(n, unit)| {
+        is_number(n) && unit.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    });
+    let bytes = value.as_bytes();
+    let has_letter = bytes.iter().any(u8::is_ascii_alphabetic);
+    let has_inner_capital = bytes
+        .windows(2)
+        .any(|pair| pair[0].is_ascii_alphanumeric() && pair[1].is_ascii_uppercase())
+        && bytes.iter().any(u8::is_ascii_lowercase);
+    value.len() >= 6
+        && value.is_ascii()
+        && has_letter
+        && !is_measure
+        && !is_code(value)
+        && !value.starts_with(['-', '@', '#'])
+        && !is_method(value)
+        && (bytes.iter().any(u8::is_ascii_digit)
+            || has_inner_capital
+            || value.contains('-') && value.split('-').any(is_random))
+}
+
+/// Whether a word is what is done with passwords: `SHA-256`, `base64-encoded`.
+fn is_method(word: &str) -> bool {
+    const METHODS: [&str; 9] =
+        ["base64", "base32", "sha", "argon2", "pbkdf2", "md5", "utf", "bcrypt", "scrypt"];
+    let lower = word.to_ascii_lowercase();
+    let rest = METHODS.iter().find_map(|method| lower.strip_prefix(method));
+    let is_tail = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_digit()) || part.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    rest.is_some_and(|rest| rest.len() < 12 && rest.split('-').all(is_tail))
+}
+
+/// Whether the cell of a table below the name is a secret.
+pub fn is_secret_cell(name: Name, value: &str) -> bool {
+    let assigned = Assignment { name: "", value: 0..value.len(), form: Form::Cell };
+    is_secret(name, &assigned, value)
 }

@@ -1,8 +1,10 @@
 //! The keywords of all rules.
 
 use super::super::word_table::WordTable;
+use super::foreign;
 use super::gitleaks;
 use super::own_tokens;
+use super::programs;
 use super::rule::{TokenRule, VendorRule};
 
 /// What a keyword announces.
@@ -14,12 +16,18 @@ pub enum Keyword {
     Vendor(u16),
     /// A part of a name such as `password`, before its value.
     Name,
+    /// The name of a password in another language, and its length.
+    Foreign(u8),
     /// `://`, after which a URL may have a password.
     Url,
     /// A short option that may be followed by a password: `-u`, `-p`.
     Option,
-    /// A program whose arguments or input have a password: `curl`, `chpasswd`.
-    Program,
+    /// A program whose call has a password, such as `curl`: an index in [`programs::PROGRAMS`].
+    Program(u8),
+    /// A program whose input is a password: `chpasswd`.
+    Input,
+    /// `random_password` of a Terraform state.
+    Generated,
     /// `mysql://`-like names of Go: `user:password@tcp(host)/db`.
     GoDsn,
     /// The words before a list of words or codes: `seed phrase`, `recovery codes`.
@@ -73,24 +81,7 @@ const NAMES: &[&str] = &[
 
 const OPTIONS: &[&str] = &[" -u", " -p", " -a", " -w", " -k", " -b", " --user", " --proxy-user"];
 
-const PROGRAMS: &[&str] = &[
-    "curl ",
-    "chpasswd",
-    "sudo -s",
-    "--stdin",
-    "password-stdin",
-    "htpasswd ",
-    "oathtool",
-    "random_password",
-    "smbclient",
-    "net use",
-    "-pass:",
-    "redis-cli",
-    "openssl",
-    "secret-tool",
-    "secret set",
-    "secret put",
-];
+const GENERATED: &[&str] = &["random_password"];
 
 const GO_DSN: &[&str] = &["@tcp(", "@unix("];
 
@@ -117,7 +108,8 @@ pub fn token_rule(index: u16) -> &'static TokenRule {
 pub const N_TOKEN_RULES: usize = own_tokens::TOKENS.len() + gitleaks::TOKENS.len();
 
 const fn count() -> usize {
-    let mut n = NAMES.len() + OPTIONS.len() + PROGRAMS.len() + GO_DSN.len() + WORDS.len() + 5;
+    let mut n = NAMES.len() + OPTIONS.len() + GENERATED.len() + GO_DSN.len() + WORDS.len() + 5;
+    n += programs::PROGRAMS.len() + programs::INPUTS.len() + foreign::NAMES.len();
     let mut i = 0;
     while i < own_tokens::TOKENS.len() {
         n += own_tokens::TOKENS[i].keywords.len();
@@ -146,14 +138,32 @@ const ALL: [(&str, Keyword); count()] = {
         i += 1;
     }
     i = 0;
+    while i < foreign::NAMES.len() {
+        all[n] = (foreign::NAMES[i], Keyword::Foreign(foreign::NAMES[i].len() as u8));
+        n += 1;
+        i += 1;
+    }
+    i = 0;
     while i < OPTIONS.len() {
         all[n] = (OPTIONS[i], Keyword::Option);
         n += 1;
         i += 1;
     }
     i = 0;
-    while i < PROGRAMS.len() {
-        all[n] = (PROGRAMS[i], Keyword::Program);
+    while i < programs::PROGRAMS.len() {
+        all[n] = (programs::PROGRAMS[i].keyword, Keyword::Program(i as u8));
+        n += 1;
+        i += 1;
+    }
+    i = 0;
+    while i < programs::INPUTS.len() {
+        all[n] = (programs::INPUTS[i], Keyword::Input);
+        n += 1;
+        i += 1;
+    }
+    i = 0;
+    while i < GENERATED.len() {
+        all[n] = (GENERATED[i], Keyword::Generated);
         n += 1;
         i += 1;
     }
@@ -219,7 +229,7 @@ mod tests {
     #[test]
     fn every_keyword_is_found_in_any_case() {
         for (word, expected) in TABLE.words() {
-            for text in [word.to_owned(), word.to_uppercase()] {
+            for text in [word.to_owned(), word.to_ascii_uppercase()] {
                 let mut seen = Vec::new();
                 scan(format!("x {text} y").as_bytes(), |at, keyword| {
                     seen.push((at, keyword));

@@ -3,11 +3,12 @@
 //!
 //! One pass finds the keywords of all rules ([`keywords`]). At each keyword its rule looks at the text
 //! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`], [`decision`]), passwords in
-//! URLs and options ([`location`]) and private keys ([`private_keys`]). A text without a keyword costs
+//! URLs ([`location`]) and in the calls of programs ([`programs`]), and private keys ([`private_keys`]). A text without a keyword costs
 //! the pass only. A few tokens without a keyword are recognized by their form ([`shapes`]).
 
 mod assignment;
 mod decision;
+mod foreign;
 mod gitleaks;
 mod keywords;
 mod location;
@@ -15,9 +16,11 @@ mod name;
 mod own_tokens;
 mod phrases;
 mod private_keys;
+mod programs;
 mod rule;
 mod shapes;
 mod strings;
+mod tables;
 mod tokens;
 pub(super) mod value;
 
@@ -27,7 +30,10 @@ use std::ops::Range;
 use keywords::Keyword;
 
 use super::json;
+use super::plain_view::{self, PlainView, Reads};
 use crate::config::Redact;
+use crate::guard::guarded;
+use crate::testpoint;
 
 /// A secret in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +87,13 @@ impl Finding {
     /// Tells the secret, unless it is found by its form wherever it is.
     fn tell(&self, text: &str, tell: Tell) {
         if !matches!(self.rule, Rule::Config | Rule::PrivateKey) {
-            tell(&text[self.range.clone()], &self.kind);
+            tell(&plain_view::plain(&text[self.range.clone()]), &self.kind);
         }
     }
 }
+
+/// What is recorded in place of a text in which a rule panics. The rest of the event is kept.
+const FAILED: &str = "[not recorded: redaction failed]";
 
 /// Replaces each secret in `text`.
 pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
@@ -96,7 +105,11 @@ pub type Tell<'a> = &'a dyn Fn(&str, &str);
 
 /// Replaces each secret in `text`, and tells which these are.
 pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, str> {
-    let found = find(text, own);
+    let search = || {
+        testpoint::at("capture.redact");
+        find(text, own)
+    };
+    let Some(found) = guarded(search) else { return FAILED.into() };
     found.iter().for_each(|finding| finding.tell(text, tell));
     if found.is_empty() {
         return text.into();
@@ -108,12 +121,28 @@ pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, s
 /// Replaces each secret in the strings and keys of a JSON text, and tells which these are. Returns `None`
 /// if there are none.
 pub fn redact_json(raw: &str, own: &Redact, tell: Tell) -> Option<String> {
-    let parts = strings::secrets(raw, own, tell);
+    let search = || {
+        testpoint::at("capture.redact");
+        strings::secrets(raw, own, tell)
+    };
+    let Some(parts) = guarded(search) else { return Some(format!("\"{FAILED}\"")) };
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
 /// Returns the secrets in `text` in order. They do not overlap.
 pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
+    let mut found = find_as_written(text, own);
+    if let Some(view) = PlainView::of(text, Reads::Words) {
+        found.extend(find_as_written(&view.text, own).into_iter().map(|mut finding| {
+            finding.range = view.original(&finding.range);
+            finding
+        }));
+        return merge(found);
+    }
+    found
+}
+
+fn find_as_written(text: &str, own: &Redact) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |range: Range<usize>, kind: &'static str, rule: Rule| {
         found.push(Finding { range, kind: kind.into(), rule });
@@ -121,11 +150,16 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
     let mut name_end = 0;
     let mut token_end = 0;
     let mut has_private_key = false;
+    let mut values = Values::default();
+    let mut tried = tokens::Attempts::default();
+    let mut no_user = 0;
+    let mut header_end = 0;
+    let mut line = programs::Line::default();
     keywords::scan(text.as_bytes(), |at, keyword| {
         match keyword {
             Keyword::Token(_) if at < token_end => {}
             Keyword::Token(rule) => {
-                if let Some(range) = tokens::token(text, at, rule) {
+                if let Some(range) = tokens::token(text, at, rule, &mut tried) {
                     token_end = range.end;
                     if keywords::token_rule(rule).id == "aws-access-token"
                         && let Some(secret) = tokens::aws_secret_after(text, range.end)
@@ -135,9 +169,12 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
                     add(range, keywords::token_rule(rule).id, Rule::Token);
                 }
             }
+            Keyword::Vendor(_) | Keyword::Name if at < values.secret_end => {}
             Keyword::Vendor(rule) => {
                 let name = assignment::name_at(text, at);
-                if let Some(assigned) = assignment::read(text, name)
+                if values.may_read(at)
+                    && let Some(assigned) = assignment::read(text, name)
+                    && values.were_read(at, &assigned.value)
                     && let Some(rule) = tokens::vendor(rule, &text[assigned.value.clone()])
                 {
                     add(assigned.value, rule.id, Rule::Vendor);
@@ -145,25 +182,54 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
             }
             // Several keywords may be in one name.
             Keyword::Name if at < name_end => {}
+            Keyword::Foreign(len) if foreign::is_word(text, at, len) => {
+                let name = at..at + usize::from(len);
+                if at >= values.secret_end
+                    && values.may_read(at)
+                    && let Some(assigned) = assignment::read(text, name)
+                    && values.were_read(at, &assigned.value)
+                    && foreign::may_have(assigned.name, &text[assigned.value.clone()])
+                    && decision::is_secret(foreign::NAME, &assigned, &text[assigned.value.clone()])
+                {
+                    values.secret_end = assigned.value.end;
+                    add(assigned.value, foreign::NAME.kind, Rule::Name);
+                }
+            }
+            Keyword::Foreign(_) => {}
             Keyword::Name => {
                 let name = assignment::name_at(text, at);
                 name_end = name.end;
-                for (range, kind) in named_secrets(text, name) {
+                if at >= header_end {
+                    let (end, cells) = tables::cells(text, at);
+                    header_end = end;
+                    cells.into_iter().for_each(|(range, kind)| add(range, kind, Rule::Name));
+                }
+                for (range, kind) in named_secrets(text, name, &mut values) {
                     add(range, kind, Rule::Name);
                 }
             }
             Keyword::Url => {
-                if let Some(range) = location::url_password(text, at) {
+                if let Some(range) = location::url_password(text, at, &mut no_user) {
                     add(range, "password", Rule::Url);
                 }
             }
             Keyword::Option => {
-                if let Some(range) = location::option_password(text, at) {
+                if let Some(range) = programs::option_password(text, at, &mut line) {
                     add(range, "password", Rule::Option);
                 }
             }
-            Keyword::Program => {
-                for range in location::program_passwords(text, at) {
+            Keyword::Program(n) => {
+                if let Some(range) = programs::program_password(text, at, n, &mut line) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::Input => {
+                for range in programs::input_passwords(text, at) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::Generated => {
+                for range in location::generated_password(text, at) {
                     add(range, "password", Rule::Option);
                 }
             }
@@ -201,9 +267,51 @@ pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
     merge(found)
 }
 
+/// The values that were read so far. A value may contain names, whose values end with it: without a
+/// bound, the time grows with the square of the length.
+#[derive(Default)]
+struct Values {
+    /// The end of the last secret. Names inside of it are not read.
+    secret_end: usize,
+    /// The end of the outermost value that contains the current names.
+    outer_end: usize,
+    /// The bytes that may still be read inside of that value.
+    left: usize,
+}
+
+impl Values {
+    /// Each byte of a value may be read this often for the names inside of it.
+    const MAX_DEPTH: usize = 4;
+
+    fn may_read(&self, at: usize) -> bool {
+        at >= self.outer_end || self.left > 0
+    }
+
+    /// Counts a value that was read for the name at `at`. Returns true.
+    fn were_read(&mut self, at: usize, value: &Range<usize>) -> bool {
+        if at >= self.outer_end {
+            (self.outer_end, self.left) = (value.end, value.len() * Self::MAX_DEPTH);
+        } else {
+            self.left = self.left.saturating_sub(value.len());
+        }
+        true
+    }
+}
+
 /// Returns the secrets in the value of the name at `name`.
-fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static str)> {
+fn named_secrets(
+    text: &str,
+    name: Range<usize>,
+    values: &mut Values,
+) -> Vec<(Range<usize>, &'static str)> {
+    if !values.may_read(name.start) {
+        // More names than any text has that is no attack: nothing of the value is recorded.
+        let rest = name.start..values.outer_end;
+        values.secret_end = rest.end;
+        return Vec::from([(rest, "secret")]);
+    }
     let Some(assigned) = assignment::read(text, name.clone()) else { return Vec::new() };
+    values.were_read(name.start, &assigned.value);
     let before = &text[text.floor_char_boundary(name.start.saturating_sub(40))..name.start];
     let Some(name) = name::classify_words(before, &text[name]) else { return Vec::new() };
     let value = &text[assigned.value.clone()];
@@ -212,6 +320,7 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
             .find(['\n', '"', '\''])
             .unwrap_or(text.len() - assigned.value.start);
         let line = assigned.value.start..assigned.value.start + line;
+        values.secret_end = line.end;
         return assignment::cookie_values(text, line)
             .into_iter()
             .map(|range| (range, "cookie"))
@@ -219,7 +328,9 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
     }
     match decision::is_secret(name, &assigned, value) {
         true => {
-            vec![(assigned.value.start..tokens::continued(text, assigned.value.end), name.kind)]
+            let secret = assigned.value.start..tokens::continued(text, assigned.value.end);
+            values.secret_end = secret.end;
+            vec![(secret, name.kind)]
         }
         false => Vec::new(),
     }

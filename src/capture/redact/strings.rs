@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::json::{self, Kind, Value};
+use super::super::plain_view::{self, Reads};
 use super::assignment::Member;
 use super::{Finding, Tell, decision, find, keywords, name, shapes};
 use crate::config::Redact;
@@ -114,5 +115,5 @@ fn may_have_secret(inner: &str) -> bool {
     if !has_keyword {
         shapes::scan(inner, |_, _| has_keyword = true);
     }
-    has_keyword || contains(inner.as_bytes(), b"\\u")
+    has_keyword || contains(inner.as_bytes(), b"\\u") || plain_view::may_differ(inner, Reads::Words)
 }

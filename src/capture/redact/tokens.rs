@@ -16,13 +16,45 @@ static VALUES: [OnceLock<Regex>; VENDORS.len()] = [const { OnceLock::new() }; VE
 
 /// Maximum bytes of a token.
 const MAX_TOKEN: usize = 4 << 10;
+/// Maximum bytes between a call and its token.
+const MAX_CALL: usize = 1000;
 /// Fewer characters are no token.
 const MIN_TOKEN: usize = 16;
 /// Maximum bytes between two parts of a token that is split: a line break with quotes and indentation.
 const MAX_JOINT: usize = 120;
 
+/// The attempts in the current run of token characters or line. A run may consist of keywords, and each
+/// attempt reads the rest of it.
+#[derive(Default)]
+pub struct Attempts {
+    /// No rule reads a run again before this.
+    run_end: usize,
+    n: usize,
+    /// The rule that read the rest of a line in vain, and up to where.
+    line: (u16, usize),
+}
+
+impl Attempts {
+    const MAX: usize = 16;
+
+    /// Whether the rule may read the text at `at`.
+    fn may_read(&self, at: usize, rule: u16) -> bool {
+        (at >= self.run_end || self.n < Self::MAX) && (rule != self.line.0 || at >= self.line.1)
+    }
+
+    /// Counts an attempt in the run that ends at `end`.
+    fn in_run(&mut self, at: usize, end: usize) {
+        self.n = if at >= self.run_end { 1 } else { self.n + 1 };
+        self.run_end = self.run_end.max(end);
+    }
+}
+
 /// Returns the token of the rule whose keyword is at `at`.
-pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
+pub fn token(text: &str, at: usize, rule: u16, tried: &mut Attempts) -> Option<Range<usize>> {
+    if !tried.may_read(at, rule) {
+        return None;
+    }
+    let index = rule;
     let regex = &TOKENS[usize::from(rule)];
     let rule = token_rule(rule);
     let bytes = text.as_bytes();
@@ -40,7 +72,9 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
             at - n_before + text[at - n_before..at].find("https://")?
         }
     };
-    if !text.is_char_boundary(start) || !is_boundary(bytes, start) {
+    // The path of a URL of Telegram: `/bot123:AA…`.
+    let is_bot = matches!(rule.before, Before::Digits) && bytes[..start].ends_with(b"/bot");
+    if !text.is_char_boundary(start) || !is_bot && !is_boundary(bytes, start) {
         return None;
     }
     let end = start + run_len(&bytes[start..bytes.len().min(start + MAX_TOKEN)]);
@@ -49,12 +83,19 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
         || rule.regex.contains('(') && rule.regex.contains("\\s");
     let has_symbol_first =
         has_symbol_first || rule.regex.contains(") ") || rule.regex.contains("\\t");
+    tried.in_run(at, end);
     let build = || regex.get_or_init(|| anchored(rule.regex));
     if has_symbol_first || is_plausible(&text[start..end]) {
-        let window_end = text.floor_char_boundary(text.len().min(start + MAX_TOKEN));
+        let reads_line = rule.regex.contains(r"[^\n]*");
+        let window = if reads_line { MAX_CALL } else { MAX_TOKEN };
+        let window_end = text.floor_char_boundary(text.len().min(start + window));
         if let Some(found) = first_match(build(), rule, &text[start..window_end]) {
             let (from, to) = (start + found.start, extended(bytes, start + found.end));
             return Some(from..continued(text, to));
+        }
+        if reads_line {
+            let line = bytes[start..window_end].iter().position(|b| *b == b'\n');
+            tried.line = (index, start + line.unwrap_or(MAX_CALL / 2).min(MAX_CALL / 2));
         }
     }
     // The token may continue in the next line or string.

@@ -27,7 +27,7 @@ use crate::store::{
 };
 use crate::worker::owner::Session;
 use crate::worker::signals::SessionStatus;
-use crate::{project, spool, testpoint};
+use crate::{capture, project, spool, testpoint};
 
 /// How old the last event of a batch may be if HEAD is to be read for it, in milliseconds.
 const MAX_HEAD_AGE: i64 = 10 * 60 * 1000;
@@ -386,6 +386,9 @@ pub(super) fn parsed(mut batch: Batch) -> Arc<ParsedBatch> {
     let is_recent = now - last.created_at_epoch < MAX_HEAD_AGE;
     let dir = last.cwd.as_deref().map(Path::new).or(batch.project_root.as_deref());
     batch.head = dir.filter(|_| is_recent).and_then(project::head);
+    if let Some(head) = &mut batch.head {
+        head.branch = capture::without_secrets(&head.branch);
+    }
     batch.utc_offset = clock::utc_offset(last.created_at_epoch);
     Arc::new(ParsedBatch::new(batch))
 }

@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 17] = [
     &["git"],
     &["lock", "process", "log"],
     &["testpoint", "clock", "config"],
-    &["paths", "failure", "text", "terms"],
+    &["paths", "failure", "guard", "text", "terms"],
     &["files"],
 ];
 
