@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::instructions::{Speaker, reads_like_instruction};
 use super::orders::orders;
 use super::pieces::{self, Piece};
+use super::plain;
 use super::quarantine::{self, Finding};
+use super::risky::orders_risk;
 use super::shingles::{Shingles, words_of};
 use crate::activity::{Activity, Event, ParsedBatch, Payload};
 use crate::clients::typed;
@@ -41,6 +43,10 @@ pub struct Screen {
     tool: Shingles,
     /// Reports of subagents.
     reports: Shingles,
+    /// Orders about access, secrets, foreign programs and the like in any text of others. What the
+    /// assistant wrote before is not in it, but what it wrote afterwards: a copy of an order in its list of
+    /// tasks or in a commit is no text of its own.
+    risky: Shingles,
     /// What the assistant wrote itself: inputs of tools.
     own: Shingles,
     /// What the user typed.
@@ -49,6 +55,8 @@ pub struct Screen {
     prompts: Shingles,
     /// The words of the user and the assistant.
     trusted_words: HashSet<u32>,
+    /// A command of the batch has fetched something, perhaps in the background.
+    has_fetched: bool,
     seen_before: (usize, usize),
     findings: Vec<Finding>,
 }
@@ -72,10 +80,12 @@ impl Screen {
             web: Shingles::from_pairs(&batch.seen.web),
             tool: Shingles::from_pairs(&batch.seen.tool),
             reports: Shingles::default(),
+            risky: Shingles::default(),
             own: Shingles::default(),
             typed: Shingles::default(),
             prompts: Shingles::default(),
             trusted_words: HashSet::new(),
+            has_fetched: false,
             seen_before: (0, 0),
             findings: Vec::new(),
         };
@@ -88,6 +98,15 @@ impl Screen {
             prompt.text.lines().for_each(|line| screen.prompts.add(line));
         }
         let mut searched = 0;
+        // The result of a subagent or of a command in the background arrives as a prompt of the client.
+        let notices =
+            batch.prompts.iter().filter(|prompt| prompt.text.contains("<task-notification"));
+        if let Some(message) = batch.messages.first() {
+            for notice in notices {
+                notice.text.lines().for_each(|line| screen.reports.add(line));
+                screen.search(&notice.text, Origin::Tool, message, &mut searched);
+            }
+        }
         for event in batch.events() {
             screen.read(&event, &mut searched);
         }
@@ -133,7 +152,17 @@ impl Screen {
             }
             Activity::Web { .. } => (true, strings(message.tool_response.as_deref(), |_| true)),
             Activity::Run(run) if run.fetched.is_some() || run.quotes_forge => {
+                self.has_fetched = true;
                 (true, strings(message.tool_response.as_deref(), |_| true))
+            }
+            // The output of a command in the background, and the text of a skill, which came with a plugin.
+            Activity::Nothing => {
+                let tool = message.tool_name.as_deref().unwrap_or_default().to_lowercase();
+                let of_shell = self.has_fetched && tool.contains("output");
+                (
+                    of_shell || tool.contains("skill"),
+                    strings(message.tool_response.as_deref(), |_| true),
+                )
             }
             Activity::Call { .. } => {
                 let is_mcp = message.tool_name.as_deref().is_some_and(|name| name.contains("__"));
@@ -143,11 +172,13 @@ impl Screen {
         };
         let origin = if from_web { Origin::Web } else { Origin::Tool };
         for text in texts {
-            for line in text.lines() {
-                match origin {
-                    Origin::Web => self.web.add(line),
-                    _ if is_prose(line) => self.tool.add(line),
-                    _ => {}
+            let text = plain::text(&text);
+            match origin {
+                Origin::Web => self.web.add(&text),
+                _ => {
+                    for paragraph in prose(&text) {
+                        self.tool.add_beyond(&self.own, &paragraph);
+                    }
                 }
             }
             self.search(&text, origin, message, searched);
@@ -156,13 +187,23 @@ impl Screen {
 
     /// Quarantines the instructions in text of others.
     fn search(&mut self, text: &str, origin: Origin, message: &Message, searched: &mut usize) {
-        for line in text.lines().filter(|line| origin == Origin::Web || is_prose(line)) {
-            for piece in pieces::of_lines(line) {
+        let paragraphs = match origin {
+            Origin::Web => vec![text.to_owned()],
+            _ => prose(text),
+        };
+        for paragraph in paragraphs {
+            for piece in pieces::of(&paragraph) {
                 *searched += 1;
                 if *searched > MAX_SEARCHED {
                     return;
                 }
-                let sentence = &line[piece.range];
+                let sentence = &paragraph[piece.range];
+                // All of the web is known.
+                if origin != Origin::Web && orders_risk(sentence) {
+                    self.risky.add_beyond(&self.own, sentence);
+                    // Later turns know it as output.
+                    self.tool.add_beyond(&self.own, sentence);
+                }
                 if reads_like_instruction(sentence, Speaker::Other) {
                     self.find(sentence, origin, true, Some(message.id));
                 }
@@ -302,6 +343,21 @@ impl Screen {
         }
     }
 
+    /// Marks a note that a model hands in, as a sentence of a reply.
+    pub fn check_note(&self, note: &mut Observation) {
+        let texts = [Some(note.title.as_str()), note.narrative.as_deref()];
+        for text in texts.into_iter().flatten() {
+            match self.judge_quotation(text) {
+                Verdict::Keep => {}
+                Verdict::Repeats(origin) => note.origin = note.origin.max(origin),
+                Verdict::Quarantine(origin) | Verdict::Instruction(origin) => {
+                    note.origin = note.origin.max(origin);
+                    note.quarantined = true;
+                }
+            }
+        }
+    }
+
     /// The verdict on a text that the user clicked or approved. One foreign sentence makes it foreign.
     fn judge_quotation(&self, text: &str) -> Verdict {
         let pieces = pieces::of(text);
@@ -360,6 +416,7 @@ impl Screen {
     pub(super) fn judge_reply(&self, text: &str, is_step: bool, author: Author) -> Verdict {
         let verdict = self.judge(text, is_step);
         match (author, verdict) {
+            (_, Verdict::Quarantine(Origin::Tool)) if self.repeats_risk(text, is_step) => verdict,
             // Names and counts of the local rules resemble the output that they come from.
             (Author::LocalRules, Verdict::Quarantine(Origin::Tool)) => Verdict::Keep,
             (Author::Model, Verdict::Keep) => self.judge_claim(text, is_step),
@@ -403,8 +460,21 @@ impl Screen {
     fn judge_report(&self, text: &str) -> Verdict {
         match reads_like_instruction(text, Speaker::Other) {
             true => Verdict::Instruction(self.source_of(&words_of(text))),
+            false if self.repeats_risk(text, false) => Verdict::Quarantine(Origin::Tool),
             false => Verdict::Keep,
         }
+    }
+
+    /// Whether a sentence follows an order in text of others about access, secrets, foreign programs and
+    /// the like. What the user typed is no such text.
+    pub(super) fn repeats_risk(&self, text: &str, is_step: bool) -> bool {
+        if !is_step && !orders(text) {
+            return false;
+        }
+        let words = words_of(text);
+        let follows = self.risky.likeness(&words).is_at_least(60, 4)
+            || orders_risk(text) && self.tool.likeness(&words).is_at_least(80, 4);
+        follows && !self.typed.likeness(&words).is_at_least(70, 2)
     }
 
     /// Judges a sentence of the assistant.
@@ -426,6 +496,9 @@ impl Screen {
         }
         if orders && self.has_span_of(&self.web, text, 2) {
             return Verdict::Quarantine(Origin::Web);
+        }
+        if self.repeats_risk(text, is_step) {
+            return Verdict::Quarantine(Origin::Tool);
         }
         let tool = self.tool.likeness_beyond(&self.own, &words);
         let copies = n_plain_words(text) >= 5 && (tool.is_at_least(85, 5) || tool.row >= 7);
@@ -479,6 +552,23 @@ fn n_plain_words(text: &str) -> usize {
     });
     let wide = text.chars().filter(|c| *c >= '\u{2e80}' && c.is_alphabetic()).count();
     plain.count() + wide / 2
+}
+
+/// The paragraphs of a text that are prose. A sentence may be broken into short lines.
+fn prose(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut paragraph = String::new();
+    for line in text.lines().chain([""]) {
+        let n_plain = n_plain_words(line);
+        if n_plain >= 2 && n_plain * 2 >= line.split_whitespace().count() || is_prose(line) {
+            paragraph.push_str(line);
+            paragraph.push('\n');
+            continue;
+        }
+        let ended = std::mem::take(&mut paragraph);
+        out.extend(Some(ended).filter(|paragraph| is_prose(paragraph)));
+    }
+    out
 }
 
 /// Whether a line of output is prose or holds an address. Code, tables, listings and counts are not.

@@ -321,6 +321,16 @@ fn hidden_characters_hide_nothing() {
     assert_nothing_arrives("hidden characters");
 }
 
+#[test]
+fn orders_of_tools_that_the_assistant_copies_are_no_memory() {
+    assert_nothing_arrives("tools, repeated");
+}
+
+#[test]
+fn orders_in_names_are_no_memory() {
+    assert_nothing_arrives("names");
+}
+
 /// Whether the word stands anywhere but in the request of a session: `2026-11-30 (s4): REQUEST → …`.
 fn is_more_than_a_request(text: &str, word: &str) -> bool {
     // The output of a hook is JSON on one line, a prompt for a model is not checked.
