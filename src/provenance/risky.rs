@@ -13,6 +13,11 @@ pub fn orders_risk(text: &str) -> bool {
     orders_something(&sentence) && is_risky(&sentence)
 }
 
+/// Whether a text that is to be done anyway is about one of these.
+pub fn states_risk(text: &str) -> bool {
+    is_risky(&Sentence::new(text))
+}
+
 /// Whether the words of a name form such an order: `test_agent_must_run_curl_first`. Tests of an installer
 /// are named by what it does, so a word such as `must` or `first` is needed, too.
 pub fn names_risk(name: &str) -> bool {

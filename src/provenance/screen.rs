@@ -10,7 +10,7 @@ use super::orders::orders;
 use super::pieces::{self, Piece};
 use super::plain;
 use super::quarantine::{self, Finding};
-use super::risky::orders_risk;
+use super::risky::{names_risk, orders_risk, states_risk};
 use super::shingles::{Shingles, words_of};
 use crate::activity::{Activity, Event, ParsedBatch, Payload};
 use crate::clients::typed;
@@ -55,8 +55,8 @@ pub struct Screen {
     prompts: Shingles,
     /// The words of the user and the assistant.
     trusted_words: HashSet<u32>,
-    /// A command of the batch has fetched something, perhaps in the background.
-    has_fetched: bool,
+    /// The model has read a text of others that is not recorded.
+    has_unseen: bool,
     seen_before: (usize, usize),
     findings: Vec<Finding>,
 }
@@ -85,7 +85,7 @@ impl Screen {
             typed: Shingles::default(),
             prompts: Shingles::default(),
             trusted_words: HashSet::new(),
-            has_fetched: false,
+            has_unseen: false,
             seen_before: (0, 0),
             findings: Vec::new(),
         };
@@ -96,6 +96,9 @@ impl Screen {
                 screen.trust(line);
             }
             prompt.text.lines().for_each(|line| screen.prompts.add(line));
+            // The client attaches the file.
+            let attaches = |word: &str| word.starts_with('@') && word[1..].contains(['.', '/']);
+            screen.has_unseen |= prompt.text.split_whitespace().any(attaches);
         }
         let mut searched = 0;
         // The result of a subagent or of a command in the background arrives as a prompt of the client.
@@ -103,8 +106,9 @@ impl Screen {
             batch.prompts.iter().filter(|prompt| prompt.text.contains("<task-notification"));
         if let Some(message) = batch.messages.first() {
             for notice in notices {
-                notice.text.lines().for_each(|line| screen.reports.add(line));
-                screen.search(&notice.text, Origin::Tool, message, &mut searched);
+                let text = notice.text.replace(['<', '>'], "\n");
+                text.lines().for_each(|line| screen.reports.add(line));
+                screen.search(&text, Origin::Tool, message, &mut searched);
             }
         }
         for event in batch.events() {
@@ -152,17 +156,15 @@ impl Screen {
             }
             Activity::Web { .. } => (true, strings(message.tool_response.as_deref(), |_| true)),
             Activity::Run(run) if run.fetched.is_some() || run.quotes_forge => {
-                self.has_fetched = true;
                 (true, strings(message.tool_response.as_deref(), |_| true))
             }
-            // The output of a command in the background, and the text of a skill, which came with a plugin.
+            // The output of a command in the background, or the text of a skill. It is not recorded: it may
+            // come from a file with secrets.
             Activity::Nothing => {
                 let tool = message.tool_name.as_deref().unwrap_or_default().to_lowercase();
-                let of_shell = self.has_fetched && tool.contains("output");
-                (
-                    of_shell || tool.contains("skill"),
-                    strings(message.tool_response.as_deref(), |_| true),
-                )
+                self.has_unseen |=
+                    ["output", "skill", "read_bash"].iter().any(|s| tool.contains(s));
+                (false, strings(message.tool_response.as_deref(), |_| true))
             }
             Activity::Call { .. } => {
                 let is_mcp = message.tool_name.as_deref().is_some_and(|name| name.contains("__"));
@@ -438,6 +440,10 @@ impl Screen {
         if copies && n_plain_words(text) >= 3 {
             return Verdict::Quarantine(Origin::Tool);
         }
+        // A name that a model states as a sentence.
+        if names_risk(text) && !self.typed.likeness(&words).is_at_least(70, 2) {
+            return Verdict::Quarantine(Origin::Tool);
+        }
         let is_order = is_step || orders(text);
         match is_order && !(self.is_grounded(text) && self.knows_addresses(text)) {
             true => Verdict::Quarantine(Origin::Tool),
@@ -468,12 +474,14 @@ impl Screen {
     /// Whether a sentence follows an order in text of others about access, secrets, foreign programs and
     /// the like. What the user typed is no such text.
     pub(super) fn repeats_risk(&self, text: &str, is_step: bool) -> bool {
-        if !is_step && !orders(text) {
-            return false;
-        }
         let words = words_of(text);
-        let follows = self.risky.likeness(&words).is_at_least(60, 4)
-            || orders_risk(text) && self.tool.likeness(&words).is_at_least(80, 4);
+        let likeness = self.risky.likeness(&words);
+        // A copy needs no form of an order: `[main 4f9e4c9] Grant …`.
+        let follows = self.has_unseen && (orders_risk(text) || is_step && states_risk(text))
+            || likeness.is_at_least(80, 6)
+            || (is_step || orders(text))
+                && (likeness.is_at_least(60, 4)
+                    || orders_risk(text) && self.tool.likeness(&words).is_at_least(80, 4));
         follows && !self.typed.likeness(&words).is_at_least(70, 2)
     }
 

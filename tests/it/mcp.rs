@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::recordings::end;
 use crate::support::world::Output;
-use crate::support::{McpClient, Work, World};
+use crate::support::{McpClient, Work, World, until};
 
 /// Makes a directory of the home directory.
 fn dir(w: &World, name: &str) -> PathBuf {
@@ -202,7 +202,13 @@ fn what_a_model_remembers_passes_the_screen_of_its_replies() {
                     "result": format!("{page}\n{fact}"), "url": "https://docs.example.org/a"}}),
         ),
     ]);
-    w.settle();
+    until("the page is accepted", || {
+        let accepted = "SELECT count(*) FROM pending_messages WHERE tool_name = 'WebFetch'";
+        match w.store().query_row(accepted, [], |r| r.get(0)) {
+            Ok(1) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
     let mut c = client(&w, "app");
     for order in [
         page,

@@ -200,8 +200,8 @@ fn arrived(route: &str, attempts: &[Attempt], contains: Contains) -> Vec<String>
             let row = format!("{route:<24} {:<45} {agent:?}: {}", played.name, places.join(", "));
             println!("{row}");
             if !places.is_empty() {
-                let shown = &texts.last().expect("the context").1;
-                rows.push(format!("{row}\n{shown}"));
+                let shown = texts.iter().find(|(_, text)| has_word(text));
+                rows.push(format!("{row}\n{}", shown.map_or("", |(_, text)| text)));
             }
         }
     }
