@@ -99,18 +99,11 @@ impl Screen {
             // The client attaches the file.
             let attaches = |word: &str| word.starts_with('@') && word[1..].contains(['.', '/']);
             screen.has_unseen |= prompt.text.split_whitespace().any(attaches);
+            // The notification about a task in the background, or an image.
+            screen.has_unseen |= prompt.text.trim().is_empty();
         }
+        screen.has_unseen |= batch.prompts.is_empty();
         let mut searched = 0;
-        // The result of a subagent or of a command in the background arrives as a prompt of the client.
-        let notices =
-            batch.prompts.iter().filter(|prompt| prompt.text.contains("<task-notification"));
-        if let Some(message) = batch.messages.first() {
-            for notice in notices {
-                let text = notice.text.replace(['<', '>'], "\n");
-                text.lines().for_each(|line| screen.reports.add(line));
-                screen.search(&text, Origin::Tool, message, &mut searched);
-            }
-        }
         for event in batch.events() {
             screen.read(&event, &mut searched);
         }
@@ -264,7 +257,7 @@ impl Screen {
 
     fn check_observation(&mut self, o: &mut Observation, author: Author) {
         for files in [&mut o.files_read, &mut o.files_modified] {
-            files.retain(|file| !reads_like_instruction(file, Speaker::Other));
+            files.retain(|file| !reads_like_instruction(file, Speaker::Other) && !names_risk(file));
         }
         let speaker = if o.origin == Origin::User { Speaker::User } else { Speaker::Other };
         if speaker == Speaker::User {
@@ -479,6 +472,7 @@ impl Screen {
         // A copy needs no form of an order: `[main 4f9e4c9] Grant …`.
         let follows = self.has_unseen && (orders_risk(text) || is_step && states_risk(text))
             || likeness.is_at_least(80, 6)
+            || likeness.row >= 8
             || (is_step || orders(text))
                 && (likeness.is_at_least(60, 4)
                     || orders_risk(text) && self.tool.likeness(&words).is_at_least(80, 4));
