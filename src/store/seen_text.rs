@@ -3,12 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
-use super::queue;
-use crate::memory::{Batch, Message, SeenText};
+use crate::memory::SeenText;
 
 /// How long after its last event an ended session keeps what it has seen, in milliseconds. It is
 /// needed only if the session is resumed.
-const KEEP: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const KEEP: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What the session has seen so far. A branch of another session begins with what that one has seen.
 pub(super) fn load(tx: &Connection, session_id: i64) -> Result<SeenText> {
@@ -26,32 +25,6 @@ pub(super) fn load(tx: &Connection, session_id: i64) -> Result<SeenText> {
         })
         .optional()?;
     Ok(seen.unwrap_or_default())
-}
-
-/// What the project's sessions of the last week have seen: a batch for each, with the tool uses that are
-/// not distilled yet.
-///
-/// # Errors
-/// The database.
-pub fn of_project(conn: &Connection, project_id: i64, now: i64) -> Result<Vec<Batch>> {
-    let sessions: Vec<(i64, String)> = conn
-        .prepare_cached(
-            "SELECT id, client FROM sessions WHERE project_id = ?1 AND last_event_epoch >= ?2
-             ORDER BY last_event_epoch DESC LIMIT 20",
-        )?
-        .query_map(params![project_id, now - KEEP], |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut waiting = conn.prepare_cached(&format!(
-        "{} WHERE session_id = ?1 AND status IN ('pending', 'processing') ORDER BY id",
-        queue::SELECT
-    ))?;
-    let mut batches = Vec::new();
-    for (id, client) in sessions {
-        let messages = waiting.query_map([id], queue::message)?;
-        let messages: Vec<Message> = messages.collect::<rusqlite::Result<_>>()?;
-        batches.push(Batch { client, messages, seen: load(conn, id)?, ..Batch::default() });
-    }
-    Ok(batches)
 }
 
 /// Replaces what the session has seen.

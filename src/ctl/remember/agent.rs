@@ -13,7 +13,7 @@ use crate::memory::{Observation, Origin};
 use crate::project::recording;
 use crate::provenance::Screen;
 use crate::store::rejected::Rejected;
-use crate::store::{Store, notes, projects, seen_text};
+use crate::store::{Store, notes, project_seen, projects};
 
 /// A note before redaction.
 pub struct Handed {
@@ -123,7 +123,7 @@ fn is_type_of_user(kind: &str) -> bool {
 
 /// Marks a note that follows what the project's sessions have fetched, or an order that their tools printed.
 fn screen(store: &Store, project: i64, note: &mut Observation) -> Result<()> {
-    let seen = seen_text::of_project(store.connection(), project, clock::now_ms())?;
+    let seen = project_seen::of_project(store.connection(), project, clock::now_ms())?;
     for batch in seen {
         Screen::new(&ParsedBatch::new(batch)).check_note(note);
     }
