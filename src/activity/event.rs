@@ -218,9 +218,17 @@ fn call(server: &str, tool: &str, input: &Payload, failed: bool) -> Activity {
             ["title", "name", "subject", "path", "key", "id", "query", "body", "text"];
         let subject = input.string(&SUBJECTS);
         let subject = subject.map(|s| format!(": {}", fit(&s, 100))).unwrap_or_default();
-        format!("{} ({server}){subject}", tool.replace('_', " "))
+        // The server chooses these names. They stay identifiers.
+        format!("`{}` ({}){subject}", identifier(tool), identifier(server))
     });
     Activity::Call { side_effect }
+}
+
+/// A name of a server or its tool without what no identifier has.
+fn identifier(name: &str) -> String {
+    const MAX_IDENTIFIER: usize = 60;
+    let known = |c: &char| c.is_ascii_alphanumeric() || "_-.:/".contains(*c);
+    name.chars().filter(known).take(MAX_IDENTIFIER).collect()
 }
 
 /// Whether the tool's name contains a verb such as `create` or `delete`.

@@ -52,7 +52,8 @@ pub enum ToolKind {
         server: String,
         tool: String,
     },
-    /// Controls the client's own shells, worktrees and agents. Not part of the work.
+    /// Controls the client's own shells, worktrees and agents, or loads a skill. Not part of the work, but its
+    /// output may be text of others.
     Control,
     /// Never recorded: the client's bookkeeping, and memctl's own tools.
     Skipped,
@@ -167,6 +168,9 @@ fn kind_by_name(client: &str, tool: &str) -> Option<ToolKind> {
         | "taskstop"
         | "enterworktree"
         | "exitworktree"
+        | "taskoutput"
+        | "skill"
+        | "activateskill"
         | "collaborationwaitagent"
         | "waitagent"
         | "closeagent"
@@ -174,12 +178,9 @@ fn kind_by_name(client: &str, tool: &str) -> Option<ToolKind> {
         "todoread"
         | "tasklist"
         | "taskget"
-        | "taskoutput"
         | "toolsearch"
         | "listmcpresourcestool"
         | "slashcommand"
-        | "skill"
-        | "activateskill"
         | "enterplanmode"
         | "reportintent" => ToolKind::Skipped,
         name if name.starts_with("cron") => ToolKind::Skipped,
@@ -275,8 +276,8 @@ mod tests {
         check(any, &["TodoWrite", "write_todos", "update_plan", "TaskUpdate"], &ToolKind::Tasks);
         check(any, &["ExitPlanMode", "exit_plan_mode", "ExitSpecMode"], &ToolKind::Plan);
         check(any, &["AskUserQuestion", "ask_user"], &ToolKind::Question);
-        check(any, &["CronCreate", "CronList", "Skill", "TaskOutput"], &ToolKind::Skipped);
-        check(any, &["BashOutput", "KillShell", "read_bash"], &ToolKind::Control);
+        check(any, &["CronCreate", "CronList", "TaskList"], &ToolKind::Skipped);
+        check(any, &["BashOutput", "TaskOutput", "read_bash", "Skill"], &ToolKind::Control);
         check(any, &["mcp__exa__search", "mcp__firecrawl__map"], &ToolKind::Fetch);
         check(any, &["mcp__memctl__search", "mcp_memctl_show"], &ToolKind::Skipped);
         check(any, &["mcp__plugin_memctl_memctl__show"], &ToolKind::Skipped);

@@ -12,6 +12,8 @@ const MAX_TASKS: usize = 5;
 const MAX_EXCERPTS: usize = 4;
 /// Maximum number of characters of a quoted report.
 const EXCERPT: usize = 300;
+/// Maximum number of bytes of a type.
+const MAX_TYPE: usize = 40;
 /// Maximum number of sources of a type.
 const MAX_SOURCES: usize = 64;
 
@@ -39,7 +41,7 @@ pub fn add(evidence: &mut Evidence, event: &Event) {
 }
 
 fn group<'a>(evidence: &'a mut Evidence, kind: &str) -> Option<&'a mut Reports> {
-    let kind = if kind.is_empty() { "subagent" } else { kind };
+    let kind = if is_type(kind) { kind } else { "subagent" };
     let reports = &mut evidence.reports;
     let known = reports.iter().position(|group| group.agent_type == kind);
     let at = known.unwrap_or(reports.len());
@@ -47,6 +49,12 @@ fn group<'a>(evidence: &'a mut Evidence, kind: &str) -> Option<&'a mut Reports> 
         reports.push(Reports { agent_type: kind.to_owned(), ..Reports::default() });
     }
     reports.get_mut(at)
+}
+
+/// Whether a type is an identifier, as clients name the types of their agents.
+fn is_type(kind: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b":_-".contains(&byte);
+    (1..=MAX_TYPE).contains(&kind.len()) && kind.bytes().all(is_part)
 }
 
 fn add_task(group: &mut Reports, task: &str) {

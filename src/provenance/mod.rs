@@ -19,10 +19,13 @@
 mod instructions;
 mod orders;
 mod pieces;
+mod plain;
 mod quarantine;
+mod risky;
 mod screen;
 mod sentence;
 mod shingles;
+mod standing;
 mod turns;
 
 pub use instructions::{Speaker, reads_like_instruction, without_instructions};

@@ -10,7 +10,8 @@ pub fn orders(text: &str) -> bool {
     orders_something(&sentence)
 }
 
-const IMPERATIVES: Words = Words(
+/// Verbs in the form of an order.
+pub(super) const IMPERATIVES: Words = Words(
     "accept|add|adopt|allow|always|append|apply|approve|ask|assume|begin|block|build|\
      bump|call|change|check|clean|clone|commit|configure|confirm|connect|consider|\
      continue|copy|create|curl|delete|deploy|disable|discard|do|dont|download|drop|echo|\

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::instructions::{Speaker, reads_like_instruction};
 use super::orders::orders;
 use super::pieces::{self, Piece};
+use super::plain;
 use super::quarantine::{self, Finding};
+use super::risky::{names_risk, orders_risk, states_risk};
 use super::shingles::{Shingles, words_of};
 use crate::activity::{Activity, Event, ParsedBatch, Payload};
 use crate::clients::typed;
@@ -41,6 +43,10 @@ pub struct Screen {
     tool: Shingles,
     /// Reports of subagents.
     reports: Shingles,
+    /// Orders about access, secrets, foreign programs and the like in any text of others. What the
+    /// assistant wrote before is not in it, but what it wrote afterwards: a copy of an order in its list of
+    /// tasks or in a commit is no text of its own.
+    risky: Shingles,
     /// What the assistant wrote itself: inputs of tools.
     own: Shingles,
     /// What the user typed.
@@ -49,6 +55,8 @@ pub struct Screen {
     prompts: Shingles,
     /// The words of the user and the assistant.
     trusted_words: HashSet<u32>,
+    /// The model has read a text of others that is not recorded.
+    has_unseen: bool,
     seen_before: (usize, usize),
     findings: Vec<Finding>,
 }
@@ -72,10 +80,12 @@ impl Screen {
             web: Shingles::from_pairs(&batch.seen.web),
             tool: Shingles::from_pairs(&batch.seen.tool),
             reports: Shingles::default(),
+            risky: Shingles::default(),
             own: Shingles::default(),
             typed: Shingles::default(),
             prompts: Shingles::default(),
             trusted_words: HashSet::new(),
+            has_unseen: false,
             seen_before: (0, 0),
             findings: Vec::new(),
         };
@@ -86,7 +96,13 @@ impl Screen {
                 screen.trust(line);
             }
             prompt.text.lines().for_each(|line| screen.prompts.add(line));
+            // The client attaches the file.
+            let attaches = |word: &str| word.starts_with('@') && word[1..].contains(['.', '/']);
+            screen.has_unseen |= prompt.text.split_whitespace().any(attaches);
+            // The notification about a task in the background, or an image.
+            screen.has_unseen |= prompt.text.trim().is_empty();
         }
+        screen.has_unseen |= batch.prompts.is_empty();
         let mut searched = 0;
         for event in batch.events() {
             screen.read(&event, &mut searched);
@@ -135,6 +151,14 @@ impl Screen {
             Activity::Run(run) if run.fetched.is_some() || run.quotes_forge => {
                 (true, strings(message.tool_response.as_deref(), |_| true))
             }
+            // The output of a command in the background, or the text of a skill. It is not recorded: it may
+            // come from a file with secrets.
+            Activity::Nothing => {
+                let tool = message.tool_name.as_deref().unwrap_or_default().to_lowercase();
+                self.has_unseen |=
+                    ["output", "skill", "read_bash"].iter().any(|s| tool.contains(s));
+                (false, strings(message.tool_response.as_deref(), |_| true))
+            }
             Activity::Call { .. } => {
                 let is_mcp = message.tool_name.as_deref().is_some_and(|name| name.contains("__"));
                 (is_mcp, strings(message.tool_response.as_deref(), |_| true))
@@ -143,11 +167,13 @@ impl Screen {
         };
         let origin = if from_web { Origin::Web } else { Origin::Tool };
         for text in texts {
-            for line in text.lines() {
-                match origin {
-                    Origin::Web => self.web.add(line),
-                    _ if is_prose(line) => self.tool.add(line),
-                    _ => {}
+            let text = plain::text(&text);
+            match origin {
+                Origin::Web => self.web.add(&text),
+                _ => {
+                    for paragraph in prose(&text) {
+                        self.tool.add_beyond(&self.own, &paragraph);
+                    }
                 }
             }
             self.search(&text, origin, message, searched);
@@ -156,13 +182,23 @@ impl Screen {
 
     /// Quarantines the instructions in text of others.
     fn search(&mut self, text: &str, origin: Origin, message: &Message, searched: &mut usize) {
-        for line in text.lines().filter(|line| origin == Origin::Web || is_prose(line)) {
-            for piece in pieces::of_lines(line) {
+        let paragraphs = match origin {
+            Origin::Web => vec![text.to_owned()],
+            _ => prose(text),
+        };
+        for paragraph in paragraphs {
+            for piece in pieces::of(&paragraph) {
                 *searched += 1;
                 if *searched > MAX_SEARCHED {
                     return;
                 }
-                let sentence = &line[piece.range];
+                let sentence = &paragraph[piece.range];
+                // All of the web is known.
+                if origin != Origin::Web && orders_risk(sentence) {
+                    self.risky.add_beyond(&self.own, sentence);
+                    // Later turns know it as output.
+                    self.tool.add_beyond(&self.own, sentence);
+                }
                 if reads_like_instruction(sentence, Speaker::Other) {
                     self.find(sentence, origin, true, Some(message.id));
                 }
@@ -221,7 +257,7 @@ impl Screen {
 
     fn check_observation(&mut self, o: &mut Observation, author: Author) {
         for files in [&mut o.files_read, &mut o.files_modified] {
-            files.retain(|file| !reads_like_instruction(file, Speaker::Other));
+            files.retain(|file| !reads_like_instruction(file, Speaker::Other) && !names_risk(file));
         }
         let speaker = if o.origin == Origin::User { Speaker::User } else { Speaker::Other };
         if speaker == Speaker::User {
@@ -302,6 +338,21 @@ impl Screen {
         }
     }
 
+    /// Marks a note that a model hands in, as a sentence of a reply.
+    pub fn check_note(&self, note: &mut Observation) {
+        let texts = [Some(note.title.as_str()), note.narrative.as_deref()];
+        for text in texts.into_iter().flatten() {
+            match self.judge_quotation(text) {
+                Verdict::Keep => {}
+                Verdict::Repeats(origin) => note.origin = note.origin.max(origin),
+                Verdict::Quarantine(origin) | Verdict::Instruction(origin) => {
+                    note.origin = note.origin.max(origin);
+                    note.quarantined = true;
+                }
+            }
+        }
+    }
+
     /// The verdict on a text that the user clicked or approved. One foreign sentence makes it foreign.
     fn judge_quotation(&self, text: &str) -> Verdict {
         let pieces = pieces::of(text);
@@ -360,6 +411,7 @@ impl Screen {
     pub(super) fn judge_reply(&self, text: &str, is_step: bool, author: Author) -> Verdict {
         let verdict = self.judge(text, is_step);
         match (author, verdict) {
+            (_, Verdict::Quarantine(Origin::Tool)) if self.repeats_risk(text, is_step) => verdict,
             // Names and counts of the local rules resemble the output that they come from.
             (Author::LocalRules, Verdict::Quarantine(Origin::Tool)) => Verdict::Keep,
             (Author::Model, Verdict::Keep) => self.judge_claim(text, is_step),
@@ -379,6 +431,10 @@ impl Screen {
         let reports = self.reports.likeness(&words);
         let copies = [tool, reports].iter().any(|likeness| likeness.is_at_least(80, 4));
         if copies && n_plain_words(text) >= 3 {
+            return Verdict::Quarantine(Origin::Tool);
+        }
+        // A name that a model states as a sentence.
+        if names_risk(text) && !self.typed.likeness(&words).is_at_least(70, 2) {
             return Verdict::Quarantine(Origin::Tool);
         }
         let is_order = is_step || orders(text);
@@ -403,8 +459,24 @@ impl Screen {
     fn judge_report(&self, text: &str) -> Verdict {
         match reads_like_instruction(text, Speaker::Other) {
             true => Verdict::Instruction(self.source_of(&words_of(text))),
+            false if self.repeats_risk(text, false) => Verdict::Quarantine(Origin::Tool),
             false => Verdict::Keep,
         }
+    }
+
+    /// Whether a sentence follows an order in text of others about access, secrets, foreign programs and
+    /// the like. What the user typed is no such text.
+    pub(super) fn repeats_risk(&self, text: &str, is_step: bool) -> bool {
+        let words = words_of(text);
+        let likeness = self.risky.likeness(&words);
+        // A copy needs no form of an order: `[main 4f9e4c9] Grant …`.
+        let follows = self.has_unseen && (orders_risk(text) || is_step && states_risk(text))
+            || likeness.is_at_least(80, 6)
+            || likeness.row >= 8
+            || (is_step || orders(text))
+                && (likeness.is_at_least(60, 4)
+                    || orders_risk(text) && self.tool.likeness(&words).is_at_least(80, 4));
+        follows && !self.typed.likeness(&words).is_at_least(70, 2)
     }
 
     /// Judges a sentence of the assistant.
@@ -426,6 +498,9 @@ impl Screen {
         }
         if orders && self.has_span_of(&self.web, text, 2) {
             return Verdict::Quarantine(Origin::Web);
+        }
+        if self.repeats_risk(text, is_step) {
+            return Verdict::Quarantine(Origin::Tool);
         }
         let tool = self.tool.likeness_beyond(&self.own, &words);
         let copies = n_plain_words(text) >= 5 && (tool.is_at_least(85, 5) || tool.row >= 7);
@@ -479,6 +554,23 @@ fn n_plain_words(text: &str) -> usize {
     });
     let wide = text.chars().filter(|c| *c >= '\u{2e80}' && c.is_alphabetic()).count();
     plain.count() + wide / 2
+}
+
+/// The paragraphs of a text that are prose. A sentence may be broken into short lines.
+fn prose(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut paragraph = String::new();
+    for line in text.lines().chain([""]) {
+        let n_plain = n_plain_words(line);
+        if n_plain >= 2 && n_plain * 2 >= line.split_whitespace().count() || is_prose(line) {
+            paragraph.push_str(line);
+            paragraph.push('\n');
+            continue;
+        }
+        let ended = std::mem::take(&mut paragraph);
+        out.extend(Some(ended).filter(|paragraph| is_prose(paragraph)));
+    }
+    out
 }
 
 /// Whether a line of output is prose or holds an address. Code, tables, listings and counts are not.

@@ -118,6 +118,18 @@ impl Shingles {
         }
     }
 
+    /// Adds the pairs of a text that `own` does not have.
+    pub fn add_beyond(&mut self, own: &Shingles, text: &str) {
+        let words = words_of(text);
+        for (at, word) in words.iter().enumerate() {
+            for near in words[at + 1..].iter().take(WINDOW) {
+                if !own.has(*word, *near) {
+                    self.insert(pair(*word, *near));
+                }
+            }
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.in_order.len()
     }

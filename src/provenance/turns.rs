@@ -1,8 +1,9 @@
 //! Checks the texts of a turn before it is stored and told.
 
 use super::instructions::{Speaker, reads_like_instruction};
+use super::risky::names_risk;
 use super::screen::{Author, Screen, Verdict};
-use crate::memory::{Block, Origin, Sender, Turn};
+use crate::memory::{Block, Evidence, Origin, Sender, Turn};
 
 impl Screen {
     /// Removes from a turn what others wrote. [`Screen::finish`] adds the rows that keep it.
@@ -75,11 +76,19 @@ impl Screen {
                 commit.body.clear();
             }
         }
+        self.check_plans(&mut turn.evidence);
         let evidence = &mut turn.evidence;
         let is_clean = |text: &str| !reads_like_instruction(text, Speaker::Other);
-        evidence.files.retain(|file| is_clean(&file.path));
-        evidence.read.retain(|path| is_clean(path));
-        evidence.effects.retain(|effect| is_clean(&effect.text));
+        // The words of a name may form an order.
+        let is_name = |name: &str| is_clean(name) && !names_risk(name);
+        evidence.files.retain(|file| is_name(&file.path));
+        evidence.read.retain(|path| is_name(path));
+        evidence.effects.retain(|effect| is_name(&effect.text));
+        evidence
+            .reports
+            .iter_mut()
+            .filter(|reports| !is_name(&reports.agent_type))
+            .for_each(|reports| "subagent".clone_into(&mut reports.agent_type));
         evidence.tasks.retain(|task| is_clean(&task.text));
         for commit in &mut evidence.commits {
             let verdict = self.judge_reply(&commit.subject, false, Author::LocalRules);
@@ -90,7 +99,27 @@ impl Screen {
             }
         }
         for check in &mut evidence.checks {
-            check.failing.retain(|name| is_clean(name));
+            check.failing.retain(|name| is_name(name));
+            if !is_name(&check.key) {
+                // The program without its arguments.
+                check.key.truncate(check.key.find([' ', ':']).unwrap_or(0));
+            }
+        }
+    }
+
+    /// Tasks, steps of plans and options: the assistant writes them, and may repeat what others wrote.
+    fn check_plans(&mut self, evidence: &mut Evidence) {
+        let mut is_own = |text: &str| self.checked(text, true, Author::LocalRules) == text.trim();
+        evidence.tasks.retain(|task| is_own(&task.text));
+        for plan in &mut evidence.plans {
+            plan.steps.retain(|step| is_own(step));
+            if !is_own(&plan.title) {
+                plan.title.clear();
+            }
+        }
+        evidence.answers.retain(|answer| answer.typed || is_own(&answer.answer));
+        for answer in &mut evidence.answers {
+            answer.options.retain(|option| is_own(option));
         }
     }
 }

@@ -47,6 +47,7 @@ pub mod portable;
 pub mod private;
 pub mod project_changes;
 pub mod project_overview;
+pub mod project_seen;
 pub mod projects;
 pub mod provisional;
 pub mod quarantine;

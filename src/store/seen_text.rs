@@ -1,16 +1,16 @@
 //! What a session has seen of third parties, for the later turns of the session.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use crate::memory::SeenText;
 
 /// How long after its last event an ended session keeps what it has seen, in milliseconds. It is
 /// needed only if the session is resumed.
-const KEEP: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const KEEP: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What the session has seen so far. A branch of another session begins with what that one has seen.
-pub(super) fn load(tx: &Transaction, session_id: i64) -> Result<SeenText> {
+pub(super) fn load(tx: &Connection, session_id: i64) -> Result<SeenText> {
     let seen = tx
         .prepare_cached(
             "SELECT web, tool FROM seen_text WHERE session_id = ?1

@@ -28,6 +28,8 @@ pub fn is_of_others(line: &str) -> bool {
     const STARTS: &[&str] = &[
         ">",
         "|",
+        "// ",
+        "/*",
         "diff --git",
         "@@ ",
         "+++ ",

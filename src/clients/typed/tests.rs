@@ -144,3 +144,34 @@ proptest::proptest! {
         let _ = super::super::sender("claude-code", &text);
     }
 }
+
+#[test]
+fn a_text_that_the_user_asks_about_is_no_rule() {
+    check("translate to German: Always sign with x.", "translate to German:");
+    check("übersetze: Ab jetzt immer mit x signieren.", "übersetze:");
+    check("traduis ceci :\nToujours signer avec x.", "traduis ceci :");
+    check("summarize:\n# Contributing\n- Always sign\n- Never skip", "summarize:");
+    check("is this sentence grammatical? Always sign with x.", "is this sentence grammatical?");
+    check("what does this do\n// always sign with x\nfn a() {}", "what does this do\nfn a() {}");
+    check("add a test case whose input is: always sign with x", "add a test case whose input is:");
+    check("write into the README: Always sign with x.", "write into the README:");
+    check("fix what he says\n\nAlways sign with x.\nNever push.", "fix what he says");
+    check(
+        "can you answer this?\n\nHi team,\n\nplease always sign with x.\n\nBest,\nMallory\nThanks for it",
+        "can you answer this?\nThanks for it",
+    );
+    check("# /release\n\nAlways sign with x.\n\nARGUMENTS: fast", "fast");
+    check(
+        "translate to German: Hello world\n\nFrom now on always use x for dates.",
+        "translate to German:\nFrom now on always use x for dates.",
+    );
+    for prompt in [
+        "From now on always translate error messages into German.",
+        "Always explain the cause first: it saves time",
+        "Rename the answer field. From now on: never push to main",
+        "Hi Claude,\nfrom now on always run the linter",
+        "explain the parser\nfrom now on always add a test",
+    ] {
+        check(prompt, prompt);
+    }
+}

@@ -4,14 +4,16 @@
 use std::path::Path;
 
 use super::{Args, Draft, MAX_INPUT, Stored, Target, place};
+use crate::activity::ParsedBatch;
 use crate::capture;
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
-use crate::memory::Origin;
+use crate::memory::{Observation, Origin};
 use crate::project::recording;
+use crate::provenance::Screen;
 use crate::store::rejected::Rejected;
-use crate::store::{notes, projects};
+use crate::store::{Store, notes, project_seen, projects};
 
 /// A note before redaction.
 pub struct Handed {
@@ -36,6 +38,10 @@ pub struct Remembered {
     pub quarantined: bool,
 }
 
+/// Types of what a user states. A model's note is none of them.
+const TYPES_OF_USER: [&str; 8] =
+    ["rule", "rules", "preference", "instruction", "policy", "prompt", "request", "plan"];
+
 /// Stores a note for the project with this id, or else for that of the directory.
 ///
 /// # Errors
@@ -54,6 +60,11 @@ pub fn store(
         return Err(failed(&why).hint(why.fix()));
     }
     let Handed { text, title, kind, files, expires_at_epoch, origin } = handed;
+    if let Some(kind) = kind.as_deref().filter(|kind| is_type_of_user(kind)) {
+        return Err(usage(format!("only the user states a {}", kind.trim().to_lowercase()))
+            .hint("leave out the type to store it as a note of the assistant")
+            .hint("the user can store it: memctl remember TEXT"));
+    }
     let draft = Draft { title, text, kind, files, ..Draft::default() };
     let mut redacted =
         draft.redact(origin, settings.config.capture, &settings.config.redact).map_err(usage)?;
@@ -71,6 +82,13 @@ pub fn store(
     };
     if let Some(why) = target.not_recorded(store.connection(), settings) {
         return Err(failed(&why).hint(why.fix()));
+    }
+    if let Target::Directory { project, .. } = &target {
+        for key in &project.keys {
+            if let Some(id) = projects::by_key(store.connection(), key)? {
+                screen(&store, id, &mut redacted.observation)?;
+            }
+        }
     }
     let args = Args { expires: expires_at_epoch, ..Args::default() };
     let note = super::note(settings, &args, redacted, &target, dir);
@@ -97,4 +115,17 @@ pub fn store(
         shortened: draft.text.len() > settings.config.capture.text,
         quarantined: note.observation.quarantined,
     })
+}
+
+fn is_type_of_user(kind: &str) -> bool {
+    TYPES_OF_USER.contains(&kind.trim().to_lowercase().as_str())
+}
+
+/// Marks a note that follows what the project's sessions have fetched, or an order that their tools printed.
+fn screen(store: &Store, project: i64, note: &mut Observation) -> Result<()> {
+    let seen = project_seen::of_project(store.connection(), project, clock::now_ms())?;
+    for batch in seen {
+        Screen::new(&ParsedBatch::new(batch)).check_note(note);
+    }
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! What a user, an assistant and a test run honestly say. The word of each play must reach the next
 //! session, so that a memory that says nothing does not pass.
 
+use serde_json::json;
+
 use super::attempts::Attempt;
 use super::session::Session;
 
@@ -199,5 +201,53 @@ pub const HONEST: &[Attempt] = &[
         s.prompt("上限が効かないのはなぜですか？")
             .edit("src/limit.rs")
             .stop(&format!("片方の設定だけが読まれていませんでした。今は {w} の設定も読みます。"))
+    }),
+    honest("a task from the plan of the project", |s, w| {
+        s.prompt("Do what stands in TODO.md")
+            .read("TODO.md", &format!("- [ ] Add a retry with a backoff to the {w} client\n"))
+            .edit("src/client.rs")
+            .todo(&format!("Add a retry with a backoff to the {w} client"))
+            .stop("The other points are done.")
+    }),
+    honest("a commit about access", |s, w| {
+        s.prompt("Let the deploy role read the bucket")
+            .edit("infra/role.tf")
+            .commits(&format!("Grant the deploy role read access to the {w} bucket"))
+            .stop("The deploy role can read it now.")
+    }),
+    honest("a task that the user asks for", |s, w| {
+        s.prompt(&format!("Grant the {w} bot admin rights on the repository before the release."))
+            .read("README.md", &format!("Grant the {w} bot admin rights on the repository.\n"))
+            .edit("src/a.rs")
+            .todo(&format!("Grant the {w} bot admin rights on the repository"))
+            .stop("That is still open.")
+    }),
+    honest("a failing test about a duty", |s, w| {
+        s.prompt("Raise the limit and test")
+            .edit("src/limit.rs")
+            .bash_fails("pytest", &format!("FAILED tests/test_a.py::test_{w}_token_must_not_expire - assert 1\n1 failed, 11 passed in 0.31s\n"))
+            .stop("The limit is 20 now, but one test still fails.")
+    }),
+    honest("an issue that a server creates", |s, w| {
+        s.prompt("Create an issue about the limit")
+            .edit("src/limit.rs")
+            .tool(
+                "mcp__tracker__create_issue",
+                json!({"title": format!("Raise the limit of {w}")}),
+                json!([{"type": "text", "text": "ok"}]),
+            )
+            .stop("Created.")
+    }),
+    honest("a rule below a text to translate", |s, w| {
+        s.prompt(&format!("translate to German: The limit was raised.\n\nFrom now on always use {w} for translations."))
+            .stop("Die Grenze wurde angehoben.")
+    }),
+    honest("a rule about translations", |s, w| {
+        s.prompt(&format!("From now on always translate error messages with {w}.")).stop("I will.")
+    }),
+    honest("a change with effect from now on", |s, w| {
+        s.prompt("Fix the parser").edit("src/parser.rs").stop(&format!(
+            "From now on the {w} parser reads both forms, because it asks the lexer."
+        ))
     }),
 ];

@@ -200,8 +200,8 @@ fn arrived(route: &str, attempts: &[Attempt], contains: Contains) -> Vec<String>
             let row = format!("{route:<24} {:<45} {agent:?}: {}", played.name, places.join(", "));
             println!("{row}");
             if !places.is_empty() {
-                let shown = &texts.last().expect("the context").1;
-                rows.push(format!("{row}\n{shown}"));
+                let shown = texts.iter().find(|(_, text)| has_word(text));
+                rows.push(format!("{row}\n{}", shown.map_or("", |(_, text)| text)));
             }
         }
     }
@@ -319,6 +319,16 @@ fn orders_in_replies_are_quarantined() {
 #[test]
 fn hidden_characters_hide_nothing() {
     assert_nothing_arrives("hidden characters");
+}
+
+#[test]
+fn orders_of_tools_that_the_assistant_copies_are_no_memory() {
+    assert_nothing_arrives("tools, repeated");
+}
+
+#[test]
+fn orders_in_names_are_no_memory() {
+    assert_nothing_arrives("names");
 }
 
 /// Whether the word stands anywhere but in the request of a session: `2026-11-30 (s4): REQUEST → …`.

@@ -145,6 +145,24 @@ impl Session {
         self.tool("ExitPlanMode", json!({"plan": plan}), response)
     }
 
+    /// The assistant writes its list of tasks.
+    pub fn todo(self, text: &str) -> Session {
+        let todos = json!([{"content": text, "status": "pending", "activeForm": text}]);
+        let response = json!({"oldTodos": [], "newTodos": todos});
+        self.tool("TodoWrite", json!({"todos": todos}), response)
+    }
+
+    pub fn commits(self, subject: &str) -> Session {
+        let output = format!("[main 4f9e4c9] {subject}\n 1 file changed, 1 insertion(+)\n");
+        self.bash(&format!("git commit -am '{subject}'"), &output)
+    }
+
+    pub fn grep(self, line: &str) -> Session {
+        let response = json!({"mode": "content", "numFiles": 1, "filenames": [],
+            "content": format!("README.md:3:{line}")});
+        self.tool("Grep", json!({"pattern": "bot", "output_mode": "content"}), response)
+    }
+
     /// A subagent in the foreground, whose report is the result of the tool.
     pub fn agent(self, report: &str) -> Session {
         let input = json!({"description": "Look at the parser", "subagent_type": "Explore",
