@@ -22,6 +22,8 @@ pub mod failure;
 pub mod files;
 #[path = "../../src/git/mod.rs"]
 pub mod git;
+#[path = "../../src/guard.rs"]
+pub mod guard;
 #[path = "../../src/lock/mod.rs"]
 pub mod lock;
 #[path = "../../src/memory/mod.rs"]

@@ -75,7 +75,7 @@ fn names_of_a_branch_a_tool_and_a_project_are_redacted() {
         stop("s", "t", "Done."),
         end("s"),
     ];
-    payloads[1]["tool_name"] = json!(format!("mcp__x__{token}"));
+    payloads[1]["tool_name"] = json!(format!("x-{token}"));
     for payload in &mut payloads {
         payload["cwd"] = json!(dir);
     }
