@@ -199,7 +199,7 @@ fn find_as_written(text: &str, own: &Redact) -> Vec<Finding> {
             Keyword::Name => {
                 let name = assignment::name_at(text, at);
                 name_end = name.end;
-                if at >= header_end {
+                if at >= header_end && tables::may_be_cell(text, name.end) {
                     let (end, cells) = tables::cells(text, at);
                     header_end = end;
                     cells.into_iter().for_each(|(range, kind)| add(range, kind, Rule::Name));

@@ -10,6 +10,12 @@ const MAX_HEADER: usize = 300;
 /// Maximum bytes of a table.
 const MAX_TABLE: usize = 16 << 10;
 
+/// Whether a name that ends at `end` can be a cell of a header: the cell ends there, too.
+pub fn may_be_cell(text: &str, end: usize) -> bool {
+    let rest = text.as_bytes()[end..].iter().find(|b| !matches!(b, b' ' | b'"'));
+    rest.is_some_and(|b| matches!(b, b'|' | b',' | b'\t' | b';' | b'\r' | b'\n'))
+}
+
 /// Returns the passwords below the header in whose line `at` is, and the end of that line.
 pub fn cells(text: &str, at: usize) -> (usize, Vec<(Range<usize>, &'static str)>) {
     let from = text.floor_char_boundary(at.saturating_sub(MAX_HEADER));
