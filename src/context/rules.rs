@@ -9,10 +9,10 @@ use crate::store::observations::Headline;
 
 /// Most rows of scope `user` that nobody pinned: they would crowd out the project.
 const USER_SCOPE: usize = 10;
-/// A chosen option, an approved plan and what is only said count until this many later sessions of the user.
+/// A chosen option and an approved plan count until this many later sessions of the user.
 const CHOICE_SESSIONS: usize = 3;
-/// The concepts of what counts for some sessions only.
-const PASSING: [&str; 3] = ["choice", "plan", "said"];
+/// The same for what is only said: what replaces it often has other words.
+const SAID_SESSIONS: usize = 1;
 
 /// Takes the rules out of the headlines: pinned rows first, then newest first, stale ones last. `sessions`
 /// are those of the project.
@@ -41,14 +41,18 @@ pub fn is_said(rule: &Headline) -> bool {
 }
 
 fn has_expired(rule: &Headline, sessions: &[&RollUp]) -> bool {
-    let is_choice =
-        rule.kind == "plan" || rule.concepts.iter().any(|c| PASSING.contains(&c.as_str()));
+    let has = |name: &str| rule.concepts.iter().any(|concept| concept == name);
+    let max = match () {
+        () if has("said") => SAID_SESSIONS,
+        () if rule.kind == "plan" || has("choice") || has("plan") => CHOICE_SESSIONS,
+        () => return false,
+    };
     let later = sessions.iter().filter(|session| {
         session.by_user
             && session.session_id != rule.session_id
             && session.ended_at_epoch > rule.created_at_epoch
     });
-    is_choice && later.count() >= CHOICE_SESSIONS
+    later.count() >= max
 }
 
 #[cfg(test)]
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_expire_after_three_sessions() {
+    fn choices_and_what_is_said_expire() {
         let mut choice = rule(1, "PostgreSQL, never Redis");
         choice.concepts = vec!["choice".into()];
         let later = |n: i64| RollUp {
@@ -97,6 +101,10 @@ mod tests {
         let (a, b, c) = (later(2), later(3), later(4));
         check(vec![choice.clone()], &[&a, &b], &[1]);
         check(vec![choice], &[&a, &b, &c], &[]);
+        let mut said = rule(1, "staging is shared with QA");
+        said.concepts = vec!["said".into()];
+        check(vec![said.clone()], &[], &[1]);
+        check(vec![said], &[&a], &[]);
         check(vec![rule(1, "Commit messages in English")], &[&a, &b, &c], &[1]);
     }
 

@@ -54,7 +54,7 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
         return None;
     }
     let clauses = clauses(sentence);
-    let is_strong = is_under_rules(said, &text)
+    let is_strong = is_under_rules(said)
         || is_strong(&text)
         || is_habit(&text)
         || !is_troubled(&text)
@@ -295,8 +295,8 @@ pub fn denies(prompt: &str) -> bool {
 }
 
 /// An item below `Rules:` or `From now on:`.
-fn is_under_rules(said: &Said, text: &Text) -> bool {
-    if said.lead_in.is_empty() || text.has(Marker::Spot) {
+pub fn is_under_rules(said: &Said) -> bool {
+    if said.lead_in.is_empty() || Text::new(&said.text).has(Marker::Spot) {
         return false;
     }
     let lead_in = Text::new(&said.lead_in);

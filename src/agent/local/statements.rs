@@ -6,14 +6,14 @@
 
 use super::message::inline::is_question;
 use super::prompt::Said;
-use super::rules::{Kind, Place, is_labelled, rule};
+use super::rules::{Kind, Place, is_labelled, is_under_rules, rule};
 use super::user_forms::{Around, points};
 
 /// Points from which a sentence is a rule, and from which it is told for some sessions. What the session is
 /// about is no rule, and its title tells it.
 const RULE: i32 = 20;
 const SAID: i32 = 4;
-/// With fewer points, not even a sure form is a rule.
+/// With fewer points, not even a sure form is a rule, unless it stands below such a heading.
 const LEAST: i32 = -12;
 
 /// Minimum and maximum characters of a statement.
@@ -34,7 +34,7 @@ pub fn stated(said: &[Said], place: Place, answers: bool) -> Vec<Option<Kind>> {
         let before = at.checked_sub(1).map_or(0, of);
         let sum = own[at].map(|points| points + share(before.max(of(at + 1))));
         if let Some(kind) = rule(&said[at], place)
-            && sum.is_none_or(|sum| sum >= LEAST)
+            && (sum.is_none_or(|sum| sum >= LEAST) || is_under_rules(&said[at]))
         {
             return Some(kind);
         }

@@ -43,8 +43,14 @@ const BEFORE_COLON: Words = Words(
      résume|réponds|entrée|explica|resume|responde|entrada|翻译|翻譯|翻訳",
 );
 
-const COLON_PHRASES: &[&str] =
-    &["test case", "what does", "what do", "what is meant by", "commit message", "error message"];
+const COLON_PHRASES: &[&str] = &[
+    "test case",
+    "what does",
+    "what do",
+    "what is meant by",
+    "this commit message",
+    "the commit message",
+];
 
 /// Words of a rule: `Always explain the cause first: …` asks about no text.
 const RULES: Words =
