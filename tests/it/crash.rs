@@ -105,6 +105,7 @@ const TABLE: &[(&str, Scenario)] = &[
 
 /// Points that these scenarios do not reach. They have tests of their own.
 const ELSEWHERE: &[&str] = &[
+    "capture.redact",
     "edit.changed",
     "edit.read",
     "forget.removed",

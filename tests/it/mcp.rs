@@ -203,6 +203,9 @@ fn what_a_model_remembers_passes_the_screen_of_its_replies() {
         ),
     ]);
     until("the page is accepted", || {
+        if !w.data().join("memctl.db").exists() {
+            return Err("there is no database yet".to_owned());
+        }
         let accepted = "SELECT count(*) FROM pending_messages WHERE tool_name = 'WebFetch'";
         match w.store().query_row(accepted, [], |r| r.get(0)) {
             Ok(1) => Ok(()),

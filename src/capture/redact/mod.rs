@@ -105,11 +105,7 @@ pub type Tell<'a> = &'a dyn Fn(&str, &str);
 
 /// Replaces each secret in `text`, and tells which these are.
 pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, str> {
-    let search = || {
-        testpoint::at("capture.redact");
-        find(text, own)
-    };
-    let Some(found) = guarded(search) else { return FAILED.into() };
+    let Some(found) = attempt(|| find(text, own)) else { return FAILED.into() };
     found.iter().for_each(|finding| finding.tell(text, tell));
     if found.is_empty() {
         return text.into();
@@ -121,12 +117,18 @@ pub fn redact_and_tell<'a>(text: &'a str, own: &Redact, tell: Tell) -> Cow<'a, s
 /// Replaces each secret in the strings and keys of a JSON text, and tells which these are. Returns `None`
 /// if there are none.
 pub fn redact_json(raw: &str, own: &Redact, tell: Tell) -> Option<String> {
-    let search = || {
-        testpoint::at("capture.redact");
-        strings::secrets(raw, own, tell)
+    let Some(parts) = attempt(|| strings::secrets(raw, own, tell)) else {
+        return Some(format!("\"{FAILED}\""));
     };
-    let Some(parts) = guarded(search) else { return Some(format!("\"{FAILED}\"")) };
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
+}
+
+/// Searches a text. `None` if a rule panics.
+fn attempt<T>(search: impl FnOnce() -> T) -> Option<T> {
+    guarded(|| {
+        testpoint::at("capture.redact");
+        search()
+    })
 }
 
 /// Returns the secrets in `text` in order. They do not overlap.
