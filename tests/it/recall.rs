@@ -214,7 +214,7 @@ fn an_answer_without_substance_hides_no_earlier_one() {
 }
 
 #[test]
-fn a_line_about_a_session_gives_only_the_turn_that_it_tells() {
+fn a_line_about_a_session_hides_no_answer_that_it_does_not_tell() {
     let w = world();
     let cache = (
         "Which cache does the invoice service use?",
@@ -239,8 +239,6 @@ fn a_line_about_a_session_gives_only_the_turn_that_it_tells() {
         asked["prompt_id"] = json!(format!("t{n}"));
         let later = asks(&w, &asked);
         assert!(start.contains(answer) || later.contains(answer), "{answer}:\n{start}\n{later}");
-        // What the start has told is not told again.
-        assert!(!(start.contains(answer) && later.contains(answer)), "{start}\n{later}");
     }
 }
 
@@ -442,7 +440,11 @@ fn the_worker_answers_its_hooks() {
     let helped = asks(&w, &failed(&w, "new", "v1", "cargo test", ERROR));
     assert!(helped.contains("failed like this before"), "{helped}");
     w.set("MEMCTL_TEST_SCHEMA", "");
-    assert_eq!(injected(&w, "new"), ["file s1", "error s1"]);
+    // The worker stores what it has given after its answer.
+    until("the uses are stored", || match injected(&w, "new") {
+        uses if uses == ["file s1", "error s1"] => Ok(()),
+        uses => Err(format!("{uses:?}")),
+    });
     assert_eq!(asks(&w, &before_file(&w, "other", "Read", "src/importer.rs")), told);
 }
 
